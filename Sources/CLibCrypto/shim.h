@@ -1,0 +1,7 @@
+#ifndef DRAYAGE_CLIBCRYPTO_H
+#define DRAYAGE_CLIBCRYPTO_H
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#endif

@@ -1,0 +1,53 @@
+#define _GNU_SOURCE
+
+#include "CLinux.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+// Two locks on two ranges, because neither kind does both jobs: an open-file-description lock also keeps two users in
+// one process apart, but has no owner to ask for; a process lock has one, but does not exclude its own process. The
+// ranges lie beyond any file so that they never meet a byte of data.
+static const int64_t exclusive_at = INT64_MAX - 2;
+static const int64_t signature_at = INT64_MAX - 1;
+
+static struct flock lock_at(int64_t start) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = 1, .l_pid = 0};
+    return lock;
+}
+
+int linux_fallocate(int fd, int64_t length) {
+    return fallocate(fd, 0, 0, length);
+}
+
+int linux_rename_noreplace(const char *from, const char *to) {
+    return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+int linux_lock_exclusive(int fd) {
+    struct flock lock = lock_at(exclusive_at);
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int linux_lock_sign(int fd) {
+    struct flock lock = lock_at(signature_at);
+    return fcntl(fd, F_SETLK, &lock);
+}
+
+pid_t linux_lock_owner(int fd) {
+    struct flock lock = lock_at(signature_at);
+    if (fcntl(fd, F_GETLK, &lock) != 0) return 0;
+    return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
+int linux_start_writeback(int fd, int64_t offset, int64_t length) {
+    return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
+}
+
+int linux_terminal_columns(int fd) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) != 0) return 0;
+    return size.ws_col;
+}

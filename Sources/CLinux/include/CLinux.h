@@ -1,0 +1,32 @@
+#ifndef DRAYAGE_CLINUX_H
+#define DRAYAGE_CLINUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Linux calls that Swift's Glibc module lacks. Each returns what the call returns; errno says why it failed.
+
+/// fallocate(2), mode 0: reserves the space of [0, length) and makes the file that long.
+int linux_fallocate(int fd, int64_t length);
+
+/// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where `to` exists.
+int linux_rename_noreplace(const char *from, const char *to);
+
+/// Takes an exclusive lock on the whole file that belongs to the open file description (F_OFD_SETLK). Does not wait.
+int linux_lock_exclusive(int fd);
+
+/// Leaves this process's id on the file, for linux_lock_owner. Does not wait.
+int linux_lock_sign(int fd);
+
+/// The process that signed the file, 0 where nobody did or it cannot be told.
+pid_t linux_lock_owner(int fd);
+
+/// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back of the range and does not wait for it.
+int linux_start_writeback(int fd, int64_t offset, int64_t length);
+
+/// The number of columns of the terminal behind `fd`, 0 where it is none.
+int linux_terminal_columns(int fd);
+
+#endif

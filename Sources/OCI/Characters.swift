@@ -1,0 +1,38 @@
+// The character classes of the reference and digest grammars, on bytes: all of them are ASCII.
+
+extension UInt8 {
+    var isDigit: Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= self }
+    var isLower: Bool { UInt8(ascii: "a")...UInt8(ascii: "z") ~= self }
+    var isUpper: Bool { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= self }
+    var isLowerAlphanumeric: Bool { isDigit || isLower }
+    var isAlphanumeric: Bool { isDigit || isLower || isUpper }
+    var isLowerHex: Bool { isDigit || UInt8(ascii: "a")...UInt8(ascii: "f") ~= self }
+    var isHex: Bool { isLowerHex || UInt8(ascii: "A")...UInt8(ascii: "F") ~= self }
+}
+
+extension String {
+    /// The text with every control character (and the Unicode marks that reorder or hide text) shown as an escape.
+    ///
+    /// For whatever came from outside and goes to a terminal, a log or an error.
+    package var printable: String {
+        guard unicodeScalars.contains(where: \.isUnprintable) else { return self }
+        var result = ""
+        for scalar in unicodeScalars {
+            if scalar.isUnprintable {
+                result += scalar.escaped(asASCII: true)
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isUnprintable: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,40 @@
+/// The manifest of one image or artifact, OCI or Docker schema 2.
+///
+/// Spec: image "OCI Image Manifest Specification".
+package struct ImageManifest: Hashable, Sendable {
+    /// The config.
+    package let config: Descriptor
+    /// The layers, base first.
+    package let layers: [Descriptor]
+    /// What this manifest refers to, where it is a signature, an attestation or another referrer.
+    package let subject: Descriptor?
+
+    /// The blobs that a registry holds for it: the config, and the layers that may be distributed.
+    package var blobs: [Descriptor] { [config] + layers.filter { !$0.isForeignLayer } }
+}
+
+/// An index or a Docker manifest list: manifests for several platforms under one name.
+///
+/// Spec: image "OCI Image Index Specification".
+package struct ImageIndex: Hashable, Sendable {
+    /// The most manifests that an image may have beneath it.
+    package static let childLimit = 10_000
+    /// The most levels of indexes that an image may have.
+    package static let nestingLimit = 8
+
+    /// The children, in the index's order.
+    package let manifests: [Descriptor]
+    /// What this index refers to, where it is a referrer.
+    package let subject: Descriptor?
+}
+
+/// The part of an image's config that Drayage reads.
+///
+/// Spec: image "OCI Image Configuration".
+package struct ImageConfig: Hashable, Sendable, Decodable {
+    /// What the image runs on.
+    package let platform: Platform
+
+    /// Decodes the config's own platform fields.
+    package init(from decoder: any Decoder) throws { platform = try Platform(from: decoder) }
+}
