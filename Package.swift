@@ -41,7 +41,6 @@ let package = Package(
             name: "RegistryClient",
             dependencies: [
                 "OCI",
-                "CLinux",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -1,1 +1,125 @@
-import AsyncHTTPClient
+import FoundationEssentials
+package import Logging
+import NIOSSL
+import OCI
+import Synchronization
+
+/// The client side of the OCI distribution specification, for any number of registries at once.
+///
+/// Its layers, each in a file of its own: connection (``HTTPTransport``), redirects and authentication
+/// (`RegistryClient+Requests`), operations (`+Manifests`, `+Blobs`, `+Uploads`, `+Listings`).
+package final class RegistryClient: Sendable {
+    /// What the user decides of the connections.
+    package struct Configuration: Sendable {
+        /// The scheme of single registries, where it was said. It overrules ``plainHTTP`` and the rule for loopback.
+        package var schemes: [String: Scheme] = [:]
+        /// Whether registries are spoken to without TLS.
+        package var plainHTTP = false
+        /// Whether certificates are not verified.
+        package var insecure = false
+        /// A file of PEM certificates that are trusted besides the system's.
+        package var caFile: String?
+        /// The most requests in flight to one registry.
+        package var requestLimit = 32
+        /// Finds the credentials for a registry.
+        package var credentials: @Sendable (_ registry: String) -> Credentials? = { _ in nil }
+        /// How long a connection may take to be made.
+        package var connectTimeout = Duration.seconds(30)
+        /// How long nothing may move.
+        package var idleTimeout = Duration.seconds(60)
+        /// How long a registry may take to store a blob after its last byte.
+        package var storeTimeout = Duration.seconds(600)
+        /// Where each request is noted, at the level `debug`.
+        package var logger = Logger(label: "drayage")
+
+        /// The defaults: TLS but on loopback, no credentials.
+        package init() {}
+    }
+
+    let configuration: Configuration
+    let transport: HTTPTransport
+    private let registries = Mutex<[String: Registry]>([:])
+
+    /// The requests that were sent so far, to all registries and their token servers.
+    package var requestCount: Int { transport.requestCount }
+
+    private init(configuration: Configuration) throws {
+        self.configuration = configuration
+        transport = HTTPTransport(configuration: configuration, tls: try Self.tls(configuration))
+    }
+
+    /// Runs an operation with a client and closes the connections after it, whatever happens.
+    ///
+    /// - Throws: ``TrustError`` for a bad file of certificates, and what the operation throws.
+    package static func withClient<Result>(
+        _ configuration: Configuration,
+        _ operation: (RegistryClient) async throws -> Result
+    ) async throws -> Result {
+        let client = try RegistryClient(configuration: configuration)
+        do {
+            let result = try await operation(client)
+            try await client.transport.shutdown()
+            return result
+        } catch {
+            // The first error is the one to tell.
+            try? await client.transport.shutdown()
+            throw error
+        }
+    }
+
+    /// What is known of a registry.
+    func registry(_ name: String) -> Registry {
+        registries.withLock { registries in
+            if let known = registries[name] { return known }
+            let scheme = configuration.schemes[name] ?? (configuration.plainHTTP ? .http : nil)
+            let endpoint = RegistryEndpoint(registry: name, scheme: scheme)
+            let registry = Registry(
+                endpoint: endpoint,
+                slots: RequestSlots(limit: configuration.requestLimit),
+                authenticator: Authenticator(
+                    endpoint: endpoint,
+                    credentials: configuration.credentials(name),
+                    transport: transport
+                )
+            )
+            registries[name] = registry
+            return registry
+        }
+    }
+
+    private static func tls(_ configuration: Configuration) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if configuration.insecure { tls.certificateVerification = .none }
+        if let path = configuration.caFile {
+            do {
+                let certificates = try NIOSSLCertificate.fromPEMFile(path)
+                guard !certificates.isEmpty else { throw TrustError(path: path, reason: "it holds no certificate") }
+                tls.additionalTrustRoots = [.certificates(certificates)]
+            } catch let error as TrustError {
+                throw error
+            } catch {
+                let exists = FileManager.default.fileExists(atPath: path)
+                throw TrustError(path: path, reason: exists ? "it is no PEM file of certificates" : "there is no such file")
+            }
+        }
+        return tls
+    }
+}
+
+/// What is known of one registry while a client lives.
+struct Registry: Sendable {
+    let endpoint: RegistryEndpoint
+    let slots: RequestSlots
+    let authenticator: Authenticator
+}
+
+/// A file of certificates that cannot be used.
+package struct TrustError: Error, Sendable, CustomStringConvertible {
+    /// The file.
+    package let path: String
+    /// What is wrong with it.
+    package let reason: String
+
+    /// One line: operation, subject, cause.
+    package var description: String { "reading the certificates in \(path.printable): \(reason)" }
+}

@@ -1,0 +1,83 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+
+/// The body of an upload, taken from a range of a file piece by piece: the next piece when the last has been written.
+struct FileBody: Sendable {
+    /// The file ended before the range did, or cannot be read.
+    struct ReadError: Error, CustomStringConvertible {
+        let offset: Int64
+        let code: Int32
+
+        var description: String {
+            let cause = code == 0 ? "it ends there" : unsafe String(cString: strerror(code))
+            return "reading the file at byte \(offset): \(cause)"
+        }
+    }
+
+    let range: FileRange
+    let usesSendfile: Bool
+    let sent: @Sendable (Int64) -> Void
+
+    /// One piece in flight: small enough that a slow link moves it within the idle time-out.
+    private var pieceLength: Int64 { usesSendfile ? 1 << 20 : 256 << 10 }
+
+    /// Sends the whole range.
+    func send(through writer: HTTPClient.Body.StreamWriter, on loop: any EventLoop) -> EventLoopFuture<Void> {
+        let done = loop.makePromise(of: Void.self)
+        guard usesSendfile else {
+            sendNext(0, through: writer, done: done) { offset, length in .byteBuffer(try read(offset, length)) }
+            return done.futureResult
+        }
+        // A handle of its own: one handle refuses to be used by two connections at once.
+        let copy = dup(range.descriptor)
+        guard copy >= 0 else {
+            done.fail(ReadError(offset: range.offset, code: errno))
+            return done.futureResult
+        }
+        let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: copy)
+        sendNext(0, through: writer, done: done) { offset, length in
+            .fileRegion(FileRegion(fileHandle: handle, readerIndex: Int(offset), endIndex: Int(offset + length)))
+        }
+        return done.futureResult.always { _ in try? handle.close() }
+    }
+
+    private func sendNext(
+        _ position: Int64,
+        through writer: HTTPClient.Body.StreamWriter,
+        done: EventLoopPromise<Void>,
+        piece: @escaping @Sendable (_ offset: Int64, _ length: Int64) throws -> IOData
+    ) {
+        guard position < range.byteCount else { return done.succeed() }
+        let length = min(pieceLength, range.byteCount - position)
+        do {
+            let data = try piece(range.offset + position, length)
+            writer.write(data).whenComplete { result in
+                switch result {
+                case .success:
+                    sent(length)
+                    sendNext(position + length, through: writer, done: done, piece: piece)
+                case .failure(let error):
+                    done.fail(error)
+                }
+            }
+        } catch {
+            done.fail(error)
+        }
+    }
+
+    private func read(_ offset: Int64, _ length: Int64) throws -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: Int(length))
+        while buffer.readableBytes < Int(length) {
+            let missing = Int(length) - buffer.readableBytes
+            let position = offset + Int64(buffer.readableBytes)
+            let count = try unsafe buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: missing) { bytes in
+                let count = unsafe pread(range.descriptor, bytes.baseAddress, missing, Int(position))
+                guard count >= 0 else { throw ReadError(offset: position, code: errno) }
+                return count
+            }
+            guard count > 0 else { throw ReadError(offset: position, code: 0) }
+        }
+        return buffer
+    }
+}

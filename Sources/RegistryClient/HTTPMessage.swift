@@ -1,0 +1,64 @@
+import OCI
+import NIOHTTP1
+
+/// A request as the layers above the connection see it.
+struct HTTPRequest: Sendable {
+    /// What is sent after the head.
+    enum Body: Sendable {
+        case none
+        case bytes([UInt8])
+        /// A range of a file, sent straight from it; the closure hears of each piece that has been handed over.
+        case file(FileRange, sent: @Sendable (Int64) -> Void)
+    }
+
+    var method: HTTPMethod
+    var url: String
+    var headers = HTTPHeaders()
+    var body = Body.none
+
+    /// The request as an error names it: without the query, which may hold signatures, and without a user.
+    var name: String { "\(method.rawValue) \(URLParts.redacted(url))" }
+}
+
+/// A range of an open file.
+package struct FileRange: Sendable {
+    /// The open file. It must stay open while the range is in use.
+    package let descriptor: Int32
+    /// The first byte.
+    package let offset: Int64
+    /// The number of bytes.
+    package let byteCount: Int64
+
+    /// Describes a range.
+    package init(descriptor: Int32, offset: Int64, byteCount: Int64) {
+        self.descriptor = descriptor
+        self.offset = offset
+        self.byteCount = byteCount
+    }
+}
+
+/// An answer. The body is here only where it was not streamed to a sink.
+struct HTTPResponse: Sendable {
+    var status: Int
+    var headers: HTTPHeaders
+    var body: [UInt8]
+    /// The body went on beyond what was to be kept.
+    var bodyWasCut: Bool
+    /// The URL that answered, after redirects.
+    var url: String
+}
+
+/// What becomes of the body of an answer.
+enum BodyHandling: Sendable {
+    /// Kept, up to a number of bytes; what comes beyond is not read.
+    case collect(limit: Int)
+    /// Verified and handed on piece by piece, where the status is 200; any other body is kept as an error's.
+    case stream(Descriptor, into: BlobSink)
+
+    /// The most bytes of an error's body that are read.
+    static let errorBodyLimit = 64 << 10
+}
+
+/// Takes the bytes of a blob as they arrive, in order, with their offset within the blob. It is called on the
+/// connection's thread, and the connection waits for it.
+package typealias BlobSink = @Sendable (_ bytes: RawSpan, _ offset: Int64) throws -> Void

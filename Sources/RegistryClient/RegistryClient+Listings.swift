@@ -1,0 +1,92 @@
+import FoundationEssentials
+import NIOHTTP1
+package import OCI
+
+extension RegistryClient {
+    /// The most bytes of one page of a listing.
+    private static let pageByteLimit = 16 << 20
+    /// The most pages of a listing.
+    private static let pageLimit = 100_000
+
+    /// Lists the tags of a repository, in the registry's order.
+    ///
+    /// - Throws: ``RegistryError`` with `notFound` where there is no such repository.
+    ///
+    /// Spec: distribution "Listing Tags".
+    package func tags(of repository: Repository) async throws -> [String] {
+        let context = RequestContext(operation: "listing the tags of", subject: repository.description)
+        return try await pages(
+            "/v2/\(repository.path)/tags/list",
+            of: repository.registry,
+            scope: Scope.pull(repository),
+            context: context
+        ) { (page: TagPage) in page.tags ?? [] }
+    }
+
+    /// Lists the repositories of a registry, in the registry's order. Not every registry has such a list.
+    ///
+    /// - Throws: ``RegistryError``.
+    package func repositories(of registry: String) async throws -> [String] {
+        let context = RequestContext(operation: "listing the repositories of", subject: registry)
+        return try await pages("/v2/_catalog", of: registry, scope: Scope.catalog, context: context) {
+            (page: CatalogPage) in page.repositories ?? []
+        }
+    }
+
+    /// Follows `Link` alone: a short page does not say that it is the last.
+    private func pages<Page: Decodable>(
+        _ path: String,
+        of name: String,
+        scope: String,
+        context: RequestContext,
+        _ items: (Page) -> [String]
+    ) async throws -> [String] {
+        let registry = registry(name)
+        var result: [String] = []
+        var next: String? = path
+        var seen: Set<String> = []
+        while let url = next {
+            let (request, response) = try await send(
+                .GET,
+                url,
+                to: registry,
+                scopes: [scope],
+                handling: .collect(limit: Self.pageByteLimit),
+                context: context
+            )
+            try response.expect([200], of: request, context: context)
+            func malformed(_ reason: String) -> RegistryError {
+                RegistryError(
+                    .malformedAnswer,
+                    context,
+                    request: request.name,
+                    status: response.status,
+                    reason: reason
+                )
+            }
+            guard seen.insert(url).inserted, seen.count <= Self.pageLimit else {
+                throw malformed("its pages do not end")
+            }
+            guard !response.bodyWasCut else { throw malformed("a page is larger than \(Self.pageByteLimit) bytes") }
+            guard let page = try? JSONDecoder().decode(Page.self, from: Data(response.body)) else {
+                throw malformed("it is not the JSON of a listing")
+            }
+            result += items(page)
+            next = try response.headers["Link"].lazy.compactMap(Link.next).first.map { link in
+                guard let target = URLParts.resolve(link, against: response.url) else {
+                    throw malformed("its link to the next page is no URL")
+                }
+                return target
+            }
+        }
+        return result
+    }
+
+    private struct TagPage: Decodable {
+        let tags: [String]?
+    }
+
+    private struct CatalogPage: Decodable {
+        let repositories: [String]?
+    }
+}

@@ -1,0 +1,185 @@
+import NIOHTTP1
+package import OCI
+
+extension RegistryClient {
+    /// Fetches a manifest or an index and verifies it.
+    ///
+    /// - Parameters:
+    ///   - target: the tag or the digest. A digest must be the digest of the bytes.
+    ///   - expected: the descriptor of the parent, where there is one: its size must be right too.
+    /// - Throws: ``RegistryError``.
+    ///
+    /// Spec: distribution "Pulling manifests".
+    package func fetchManifest(
+        _ target: ManifestTarget,
+        in repository: Repository,
+        expected: Descriptor? = nil
+    ) async throws -> Document {
+        let context = RequestContext(operation: "fetching the manifest of", subject: target.name(in: repository))
+        let (request, response) = try await send(
+            .GET,
+            "/v2/\(repository.path)/manifests/\(target)",
+            to: registry(repository.registry),
+            headers: accept(expected?.mediaType),
+            scopes: [Scope.pull(repository)],
+            handling: .collect(limit: Document.byteLimit + 1),
+            context: context
+        )
+        try response.expect([200], of: request, context: context)
+        return try document(response, target: target, expected: expected, request: request, context: context)
+    }
+
+    /// Asks for the digest of a manifest.
+    ///
+    /// - Returns: the digest, nil where there is no such manifest.
+    /// - Throws: ``RegistryError``.
+    package func headManifest(_ target: ManifestTarget, in repository: Repository) async throws -> Digest? {
+        let context = RequestContext(operation: "looking up", subject: target.name(in: repository))
+        let (request, response) = try await send(
+            .HEAD,
+            "/v2/\(repository.path)/manifests/\(target)",
+            to: registry(repository.registry),
+            headers: accept(nil),
+            scopes: [Scope.pull(repository)],
+            context: context
+        )
+        if response.status == 404 { return nil }
+        try response.expect([200], of: request, context: context)
+        if case .digest(let digest) = target { return digest }
+        guard let digest = try response.contentDigest(of: request, context: context) else {
+            // Some registries answer HEAD without the digest; then the manifest itself tells.
+            return try await fetchManifest(target, in: repository).descriptor.digest
+        }
+        return digest
+    }
+
+    /// Puts a manifest or an index, its bytes as they are.
+    ///
+    /// Spec: distribution "Pushing Manifests".
+    package func putManifest(
+        _ document: Document,
+        as target: ManifestTarget,
+        in repository: Repository
+    ) async throws {
+        let context = RequestContext(operation: "putting the manifest", subject: target.name(in: repository))
+        let (request, response) = try await send(
+            .PUT,
+            "/v2/\(repository.path)/manifests/\(target)",
+            to: registry(repository.registry),
+            headers: ["Content-Type": document.descriptor.mediaType.rawValue],
+            body: .bytes(document.bytes),
+            scopes: [Scope.push(repository)],
+            context: context
+        )
+        try response.expect([201, 200, 202], of: request, context: context)
+        let own = document.descriptor.digest
+        if let stored = try response.contentDigest(of: request, context: context), stored.algorithm == own.algorithm,
+            stored != own
+        {
+            throw RegistryError(.digestMismatch(expected: own, actual: stored), context, request: request.name)
+        }
+    }
+
+    private func accept(_ type: MediaType?) -> HTTPHeaders {
+        let types = MediaType.manifests + (type.map { MediaType.manifests.contains($0) ? [] : [$0] } ?? [])
+        return ["Accept": types.map(\.rawValue).joined(separator: ", ")]
+    }
+
+    private func document(
+        _ response: HTTPResponse,
+        target: ManifestTarget,
+        expected: Descriptor?,
+        request: HTTPRequest,
+        context: RequestContext
+    ) throws -> Document {
+        func failure(_ code: RegistryError.Code) -> RegistryError {
+            RegistryError(code, context, request: request.name, status: response.status)
+        }
+        if let expected, !response.bodyWasCut, expected.size != Int64(response.body.count) {
+            throw failure(.sizeMismatch(expected: expected.size, actual: Int64(response.body.count)))
+        }
+        let stated = try response.contentDigest(of: request, context: context)
+        let required: Digest? = if case .digest(let digest) = target { digest } else { stated }
+        let document: Document
+        do {
+            document = try Document(
+                bytes: response.body,
+                declaredType: response.contentType ?? expected?.mediaType,
+                algorithm: required?.algorithm ?? .sha256
+            )
+        } catch {
+            // Bytes that are not what was asked for are wrong bytes first, and no manifest second.
+            let algorithm = required?.algorithm ?? .sha256
+            let actual = try Digest.of(response.body, algorithm: algorithm)
+            if let required, required != actual, !response.bodyWasCut {
+                throw failure(.digestMismatch(expected: required, actual: actual))
+            }
+            throw failure(.unusableManifest(error))
+        }
+        if let required, required != document.descriptor.digest {
+            throw failure(.digestMismatch(expected: required, actual: document.descriptor.digest))
+        }
+        return document
+    }
+}
+
+/// By what a manifest is addressed.
+package enum ManifestTarget: Hashable, Sendable, CustomStringConvertible {
+    case tag(Tag)
+    case digest(Digest)
+
+    /// What a reference means: its digest where it has one, else its tag, else `latest`.
+    package init(_ reference: Reference) {
+        self = reference.digest.map { .digest($0) } ?? .tag(reference.tag ?? .latest)
+    }
+
+    /// The tag or the digest as it stands in a URL.
+    package var description: String {
+        switch self {
+        case .tag(let tag): tag.description
+        case .digest(let digest): digest.description
+        }
+    }
+
+    /// The reference as a person writes it.
+    package func name(in repository: Repository) -> String {
+        switch self {
+        case .tag(let tag): "\(repository):\(tag)"
+        case .digest(let digest): "\(repository)@\(digest)"
+        }
+    }
+}
+
+/// What a request needs to be allowed. Spec: distribution "Token Scope Documentation".
+enum Scope {
+    static let catalog = "registry:catalog:*"
+
+    static func pull(_ repository: Repository) -> String { "repository:\(repository.path):pull" }
+
+    static func push(_ repository: Repository) -> String { "repository:\(repository.path):pull,push" }
+}
+
+extension HTTPResponse {
+    /// The media type without its parameters.
+    var contentType: MediaType? {
+        headers.first(name: "Content-Type").map { text in
+            MediaType(rawValue: String(text.prefix { $0 != ";" && $0 != " " }))
+        }
+    }
+
+    /// The digest that the registry states, nil where it states none.
+    func contentDigest(of request: HTTPRequest, context: RequestContext) throws -> Digest? {
+        guard let text = headers.first(name: "Docker-Content-Digest") else { return nil }
+        do {
+            return try Digest(parsing: text)
+        } catch {
+            throw RegistryError(
+                .malformedAnswer,
+                context,
+                request: request.name,
+                status: status,
+                reason: "Docker-Content-Digest: \(error.description)"
+            )
+        }
+    }
+}

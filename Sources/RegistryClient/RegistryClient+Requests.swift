@@ -1,0 +1,144 @@
+import NIOHTTP1
+import OCI
+
+extension RegistryClient {
+    /// The most redirects that are followed for one request.
+    private static let redirectLimit = 10
+
+    /// What Drayage calls itself.
+    private static let userAgent = "drayage/\(Version.current)"
+
+    /// Sends a request to a registry: waits for a slot, says who we are where that is asked for, follows redirects.
+    ///
+    /// - Parameters:
+    ///   - path: what follows the registry's base URL, or a whole URL that the registry gave.
+    ///   - scopes: what the request needs to be allowed. Spec: distribution "Token Scope Documentation".
+    func send(
+        _ method: HTTPMethod,
+        _ path: String,
+        to registry: Registry,
+        headers: HTTPHeaders = [:],
+        body: HTTPRequest.Body = .none,
+        scopes: [String],
+        handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
+        context: RequestContext
+    ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
+        let url = path.hasPrefix("/") ? registry.endpoint.baseURL + path : path
+        var request = HTTPRequest(method: method, url: url, headers: headers, body: body)
+        request.headers.replaceOrAdd(name: "User-Agent", value: Self.userAgent)
+        // A layer is compressed already, and its digest is of the bytes as they are stored.
+        request.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
+        let response = try await registry.slots.withSlot {
+            try await authenticated(request, registry, scopes: scopes, handling: handling, context: context)
+        }
+        return (request, response)
+    }
+
+    private func authenticated(
+        _ request: HTTPRequest,
+        _ registry: Registry,
+        scopes: [String],
+        handling: BodyHandling,
+        context: RequestContext
+    ) async throws -> HTTPResponse {
+        let authenticator = registry.authenticator
+        let isProbe = await authenticator.beginProbe()
+        do {
+            let response = try await answered(request, registry, scopes, handling, context)
+            if isProbe { await authenticator.endProbe() }
+            return response
+        } catch {
+            if isProbe { await authenticator.endProbe() }
+            throw error
+        }
+    }
+
+    private func answered(
+        _ request: HTTPRequest,
+        _ registry: Registry,
+        _ scopes: [String],
+        _ handling: BodyHandling,
+        _ context: RequestContext
+    ) async throws -> HTTPResponse {
+        let authenticator = registry.authenticator
+        // An upload may have gone to another host, where our credentials have no business.
+        let isOwn = URLParts.origin(of: request.url) == URLParts.origin(of: registry.endpoint.baseURL)
+        let first = isOwn ? try await authenticator.authorization(for: scopes, context: context) : nil
+        let response = try await redirected(request, authorization: first, handling: handling, context: context)
+        guard isOwn, response.status == 401, response.url == request.url else {
+            if response.status != 401 { await authenticator.noteAccepted() }
+            return response
+        }
+        let challenges = response.headers["WWW-Authenticate"].flatMap(Challenge.parse)
+        guard !challenges.isEmpty else { return response }
+        let next = try await authenticator.answer(to: challenges, scopes: scopes, rejected: first, context: context)
+        guard let next else { return response }
+        return try await redirected(request, authorization: next, handling: handling, context: context)
+    }
+
+    private func redirected(
+        _ original: HTTPRequest,
+        authorization: String?,
+        handling: BodyHandling,
+        context: RequestContext
+    ) async throws -> HTTPResponse {
+        var request = original
+        if let authorization { request.headers.replaceOrAdd(name: "Authorization", value: authorization) }
+        for _ in 0...Self.redirectLimit {
+            let response = try await transport.send(request, handling: handling, context: context)
+            guard response.isRedirect(of: request.method) else { return response }
+            let target = try RedirectPolicy.target(of: response, from: request, context: context)
+            // Spec: distribution: a client must not send its authorization across hosts.
+            if URLParts.origin(of: target) != URLParts.origin(of: request.url) {
+                request.headers.remove(name: "Authorization")
+            }
+            request.url = target
+        }
+        throw RegistryError(
+            .unsafeRedirect,
+            context,
+            request: original.name,
+            reason: "more than \(Self.redirectLimit) redirects, one after the other"
+        )
+    }
+}
+
+/// Which redirects are followed.
+enum RedirectPolicy {
+    /// The URL that a redirect leads to.
+    ///
+    /// - Throws: ``RegistryError`` with `unsafeRedirect` where it leads from https to http, or is no http at all.
+    static func target(
+        of response: HTTPResponse,
+        from request: HTTPRequest,
+        context: RequestContext
+    ) throws -> String {
+        func refuse(_ reason: String) -> RegistryError {
+            RegistryError(
+                .unsafeRedirect,
+                context,
+                request: request.name,
+                status: response.status,
+                reason: reason
+            )
+        }
+        guard let location = response.headers.first(name: "Location"),
+            let target = URLParts.resolve(location, against: request.url), let origin = URLParts.origin(of: target)
+        else { throw refuse("it names no http or https URL") }
+        guard origin.scheme == "https" || URLParts.origin(of: request.url)?.scheme == "http" else {
+            throw refuse("it leads from https to http on \(origin.host)")
+        }
+        return target
+    }
+}
+
+extension HTTPResponse {
+    /// Whether this sends the request elsewhere. A request that changes something is only sent again as it is.
+    fileprivate func isRedirect(of method: HTTPMethod) -> Bool {
+        switch status {
+        case 307, 308: true
+        case 301, 302, 303: method == .GET || method == .HEAD
+        default: false
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// How a registry is spoken to.
+package enum Scheme: String, Hashable, Sendable {
+    case https
+    case http
+}
+
+/// Where a registry is reached.
+package struct RegistryEndpoint: Hashable, Sendable {
+    /// The registry as references name it: `docker.io`, `registry.site:5000`.
+    package let registry: String
+    /// Where its API begins, without the slash: `https://registry-1.docker.io`.
+    package let baseURL: String
+
+    /// Decides the scheme and the address.
+    ///
+    /// - Parameters:
+    ///   - registry: the registry as references name it.
+    ///   - scheme: what the user said of this registry; nil leaves it to the rule: loopback is plain, all else is TLS.
+    package init(registry: String, scheme: Scheme?) {
+        self.registry = registry
+        let address = registry == "docker.io" ? "registry-1.docker.io" : registry
+        let scheme = scheme ?? (Self.isLoopback(registry) ? .http : .https)
+        baseURL = "\(scheme.rawValue)://\(address)"
+    }
+
+    /// Whether a registry is on this machine, by its name alone: `localhost`, 127.0.0.0/8 and `[::1]`.
+    package static func isLoopback(_ registry: String) -> Bool {
+        if registry == "[::1]" || registry.hasPrefix("[::1]:") { return true }
+        let host = registry.prefix { $0 != ":" }
+        if host == "localhost" { return true }
+        let octets = host.split(separator: ".", omittingEmptySubsequences: false)
+        return octets.count == 4 && octets[0] == "127"
+            && octets.allSatisfy { $0.allSatisfy(\.isNumber) && UInt8($0) != nil }
+    }
+}

@@ -1,0 +1,97 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import OCI
+import Synchronization
+
+/// Receives one answer: keeps a small body, or verifies and hands on a blob's while it arrives.
+///
+/// This is the hot path of a bundle. The bytes go from the connection's buffer through the hasher to the sink on the
+/// connection's own thread: no copy, no queue, and the next read waits, so one buffer a connection is all the memory.
+final class ResponseDelegate: HTTPClientResponseDelegate {
+    typealias Response = HTTPResponse
+
+    /// Ends a request whose body goes on beyond what is kept.
+    struct BodyLimitReached: Error {}
+
+    private struct State {
+        var head: HTTPResponseHead?
+        var body: [UInt8] = []
+        var verifier: BlobVerifier?
+    }
+
+    private let state = Mutex(State())
+    private let handling: BodyHandling
+    private let context: RequestContext
+
+    init(handling: BodyHandling, context: RequestContext) {
+        self.handling = handling
+        self.context = context
+    }
+
+    /// What has been received so far, whether or not the answer is complete.
+    func received(url: String, cut: Bool) -> HTTPResponse? {
+        state.withLock { state in
+            state.head.map {
+                HTTPResponse(
+                    status: Int($0.status.code),
+                    headers: $0.headers,
+                    body: state.body,
+                    bodyWasCut: cut,
+                    url: url
+                )
+            }
+        }
+    }
+
+    func didReceiveHead(task: HTTPClient.Task<Response>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
+        completed(on: task) {
+            try state.withLock { state in
+                state.head = head
+                guard case .stream(let descriptor, _) = handling, head.status == .ok else { return }
+                let announced = head.headers.first(name: "Content-Length").flatMap { Int64($0) }
+                if let announced, announced != descriptor.size {
+                    throw RegistryError(.sizeMismatch(expected: descriptor.size, actual: announced), context)
+                }
+                state.verifier = BlobVerifier(descriptor, context: context)
+            }
+        }
+    }
+
+    func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
+        completed(on: task) {
+            try state.withLock { state in
+                if let verifier = state.verifier, case .stream(_, let sink) = handling {
+                    try verifier.take(buffer.readableBytesSpan, sink: sink)
+                } else {
+                    try keep(buffer, in: &state.body)
+                }
+            }
+        }
+    }
+
+    func didFinishRequest(task: HTTPClient.Task<Response>) throws -> Response {
+        try state.withLock { try $0.verifier?.finish() }
+        guard let response = received(url: "", cut: false) else { throw HTTPClientError.remoteConnectionClosed }
+        return response
+    }
+
+    private func keep(_ buffer: ByteBuffer, in body: inout [UInt8]) throws {
+        let limit =
+            switch handling {
+            case .collect(let limit): limit
+            case .stream: BodyHandling.errorBodyLimit
+            }
+        body += buffer.readableBytesView.prefix(limit - body.count)
+        if body.count == limit, buffer.readableBytes > 0 { throw BodyLimitReached() }
+    }
+
+    private func completed(on task: HTTPClient.Task<Response>, _ step: () throws -> Void) -> EventLoopFuture<Void> {
+        do {
+            try step()
+            return task.eventLoop.makeSucceededVoidFuture()
+        } catch {
+            return task.eventLoop.makeFailedFuture(error)
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import AsyncHTTPClient
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// Says in our terms why a request got no answer.
+enum TransportFailure {
+    /// An error of the sink, which passes through as it is.
+    struct SinkFailure: Error {
+        let underlying: any Error
+    }
+
+    /// Finds the kind of a failure.
+    static func map(_ error: any Error, request: HTTPRequest, context: RequestContext) -> any Error {
+        func failure(_ code: RegistryError.Code, _ reason: String?) -> RegistryError {
+            RegistryError(code, context, request: request.name, reason: reason)
+        }
+        switch error {
+        case let error as SinkFailure: return error.underlying
+        case is CancellationError: return error
+        case let error as RegistryError: return error
+        case let error as NIOConnectionError: return connection(error, failure)
+        case let error as NIOSSLError: return tls("\(error)", failure)
+        case let error as NIOSSLExtraError: return tls("\(error)", failure)
+        case let error as BoringSSLError: return tls("\(error)", failure)
+        case let error as HTTPClientError: return client(error, failure)
+        case ChannelError.connectTimeout: return failure(.unreachable, "no answer to the connection attempt")
+        case is ChannelError: return failure(.connectionLost, nil)
+        case is HTTPParserError: return failure(.connectionLost, "the answer is cut off or is not HTTP")
+        case let error as IOError: return io(error, failure)
+        case let error as FileBody.ReadError: return failure(.other, error.description)
+        default: return failure(.other, "\(error)")
+        }
+    }
+
+    private static func client(
+        _ error: HTTPClientError,
+        _ failure: (RegistryError.Code, String?) -> RegistryError
+    ) -> any Error {
+        switch error {
+        case .cancelled: CancellationError()
+        case .connectTimeout: failure(.unreachable, "no answer to the connection attempt")
+        case .tlsHandshakeTimeout: failure(.unreachable, "the TLS handshake did not end")
+        case .readTimeout, .writeTimeout, .deadlineExceeded: failure(.timeout, nil)
+        case .remoteConnectionClosed, .uncleanShutdown: failure(.connectionLost, nil)
+        default: failure(.other, error.description)
+        }
+    }
+
+    private static func connection(
+        _ error: NIOConnectionError,
+        _ failure: (RegistryError.Code, String?) -> RegistryError
+    ) -> RegistryError {
+        guard let attempt = error.connectionErrors.last else {
+            return failure(.unknownHost, "\(error.host) has no address")
+        }
+        guard let io = attempt.error as? IOError else {
+            return failure(.unreachable, "\(error.host):\(error.port): no answer to the connection attempt")
+        }
+        return failure(.unreachable, "\(error.host):\(error.port): \(text(of: io))")
+    }
+
+    private static func tls(
+        _ text: String,
+        _ failure: (RegistryError.Code, String?) -> RegistryError
+    ) -> RegistryError {
+        if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("failedToValidateHostname") {
+            return failure(.untrustedCertificate, certificateReason(text))
+        }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return failure(.unreachable, "the server does not speak TLS there; --plain-http says that it need not")
+        }
+        return failure(.unreachable, "the TLS handshake failed: \(text.prefix(200))")
+    }
+
+    private static func certificateReason(_ text: String) -> String? {
+        text.contains("failedToValidateHostname") ? "it belongs to another host" : nil
+    }
+
+    private static func io(
+        _ error: IOError,
+        _ failure: (RegistryError.Code, String?) -> RegistryError
+    ) -> RegistryError {
+        switch error.errnoCode {
+        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT: failure(.unreachable, text(of: error))
+        default: failure(.connectionLost, text(of: error))
+        }
+    }
+
+    private static func text(of error: IOError) -> String {
+        unsafe String(cString: strerror(error.errnoCode)).lowercased()
+    }
+}

@@ -1,0 +1,71 @@
+import FoundationEssentials
+
+/// The little that is done with URLs: comparing origins and resolving what a `Location` or a `Link` says.
+///
+/// A URL stays the text that the registry gave: upload locations carry state that must come back unchanged.
+enum URLParts {
+    /// Scheme, host and port: what credentials belong to.
+    struct Origin: Hashable, Sendable {
+        let scheme: String
+        let host: String
+        let port: Int
+    }
+
+    /// The origin of an http or https URL, nil for anything else.
+    static func origin(of text: String) -> Origin? {
+        guard let url = URL(string: text), let scheme = url.scheme?.lowercased(), let host = url.host, !host.isEmpty,
+            scheme == "https" || scheme == "http"
+        else { return nil }
+        return Origin(scheme: scheme, host: host.lowercased(), port: url.port ?? (scheme == "https" ? 443 : 80))
+    }
+
+    /// Resolves a reference against the URL that it came with. What is absolute is taken as it is.
+    ///
+    /// Spec: RFC 3986 "Reference Resolution".
+    static func resolve(_ location: String, against base: String) -> String? {
+        if location.contains("://"), origin(of: location) != nil { return location }
+        guard let baseURL = URL(string: base), let scheme = baseURL.scheme else { return nil }
+        if location.hasPrefix("//") { return "\(scheme):\(location)" }
+        if location.hasPrefix("/"), let authority = authority(of: base) { return "\(scheme)://\(authority)\(location)" }
+        guard let resolved = URL(string: location, relativeTo: baseURL)?.absoluteString, origin(of: resolved) != nil
+        else { return nil }
+        return resolved
+    }
+
+    /// Adds a parameter to the query, whatever is there already.
+    static func appending(_ name: String, _ value: String, to url: String) -> String {
+        "\(url)\(url.contains("?") ? "&" : "?")\(name)=\(percentEncoded(value))"
+    }
+
+    /// A value as it may stand in a query.
+    static func percentEncoded(_ text: String) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var result: [UInt8] = []
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: ":"):
+                result.append(byte)
+            default:
+                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// The URL without its query, fragment and user.
+    static func redacted(_ text: String) -> String {
+        let path = text.prefix { $0 != "?" && $0 != "#" }
+        guard let scheme = path.firstRange(of: "://") else { return String(path) }
+        let rest = path[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" }
+        guard let at = authority.lastIndex(of: "@") else { return String(path) }
+        return String(path[..<scheme.upperBound] + rest[rest.index(after: at)...])
+    }
+
+    private static func authority(of text: String) -> Substring? {
+        guard let scheme = text.firstRange(of: "://") else { return nil }
+        return text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+    }
+}
