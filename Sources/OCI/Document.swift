@@ -72,15 +72,17 @@ package struct Document: Sendable {
         } catch {
             throw DocumentError(.unreadable(reason: Self.reason(of: error)))
         }
-        if fields.schemaVersion == 1 || fields.mediaType?.isSchema1 == true { throw DocumentError(.schema1) }
-        if let declared, let own = fields.mediaType, own != declared {
+        // Go's readers take an empty type for none; whoever took it for an unknown one would miss what is beneath.
+        let own = fields.mediaType.flatMap { $0.rawValue.isEmpty ? nil : $0 }
+        if fields.schemaVersion == 1 || own?.isSchema1 == true { throw DocumentError(.schema1) }
+        if let declared, let own, own != declared {
             throw DocumentError(.typesDisagree(declared: declared, own: own))
         }
         // One text must not be a manifest to one reader and an index to another.
         guard fields.manifests == nil || (fields.layers == nil && fields.config == nil) else {
             throw DocumentError(.ambiguous)
         }
-        guard let type = fields.mediaType ?? declared ?? fields.impliedType ?? declaredType else {
+        guard let type = own ?? declared ?? fields.impliedType ?? declaredType else {
             throw DocumentError(.unreadable(reason: "it is neither a manifest nor an index"))
         }
         return (try fields.content(as: type), type)
@@ -90,7 +92,7 @@ package struct Document: Sendable {
         switch error {
         case DecodingError.keyNotFound(let key, let context): "\(path(context, key)) is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-            "\(path(context)) has the wrong type"
+            context.codingPath.isEmpty ? "it is no JSON object" : "\(path(context)) has the wrong type"
         case DecodingError.dataCorrupted(let context):
             context.codingPath.isEmpty ? "it is not JSON" : "\(path(context)): \(context.debugDescription)"
         default: "it is not JSON"

@@ -16,37 +16,33 @@ struct FileBody: Sendable {
     }
 
     let range: FileRange
-    let usesSendfile: Bool
+    /// The file for `sendfile`, which moves the bytes without a copy; nil where TLS has to see them.
+    let handle: NIOFileHandle?
     let sent: @Sendable (Int64) -> Void
 
     /// One piece in flight: small enough that a slow link moves it within the idle time-out.
-    private var pieceLength: Int64 { usesSendfile ? 1 << 20 : 256 << 10 }
+    private var pieceLength: Int64 { handle != nil ? 1 << 20 : 256 << 10 }
+
+    /// Opens the file once more for `sendfile`: one handle refuses to be used by two connections at once.
+    ///
+    /// It is in use until the request has ended: a piece counts as written before it has left.
+    static func handle(for range: FileRange) throws(ReadError) -> NIOFileHandle {
+        let copy = dup(range.descriptor)
+        guard copy >= 0 else { throw ReadError(offset: range.offset, code: errno) }
+        return NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: copy)
+    }
 
     /// Sends the whole range.
     func send(through writer: HTTPClient.Body.StreamWriter, on loop: any EventLoop) -> EventLoopFuture<Void> {
         let done = loop.makePromise(of: Void.self)
-        guard usesSendfile else {
-            sendNext(0, through: writer, done: done) { offset, length in .byteBuffer(try read(offset, length)) }
-            return done.futureResult
-        }
-        // A handle of its own: one handle refuses to be used by two connections at once.
-        let copy = dup(range.descriptor)
-        guard copy >= 0 else {
-            done.fail(ReadError(offset: range.offset, code: errno))
-            return done.futureResult
-        }
-        let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: copy)
-        sendNext(0, through: writer, done: done) { offset, length in
-            .fileRegion(FileRegion(fileHandle: handle, readerIndex: Int(offset), endIndex: Int(offset + length)))
-        }
-        return done.futureResult.always { _ in try? handle.close() }
+        sendNext(0, through: writer, done: done)
+        return done.futureResult
     }
 
     private func sendNext(
         _ position: Int64,
         through writer: HTTPClient.Body.StreamWriter,
-        done: EventLoopPromise<Void>,
-        piece: @escaping @Sendable (_ offset: Int64, _ length: Int64) throws -> IOData
+        done: EventLoopPromise<Void>
     ) {
         guard position < range.byteCount else { return done.succeed() }
         let length = min(pieceLength, range.byteCount - position)
@@ -56,7 +52,7 @@ struct FileBody: Sendable {
                 switch result {
                 case .success:
                     sent(length)
-                    sendNext(position + length, through: writer, done: done, piece: piece)
+                    sendNext(position + length, through: writer, done: done)
                 case .failure(let error):
                     done.fail(error)
                 }
@@ -64,6 +60,13 @@ struct FileBody: Sendable {
         } catch {
             done.fail(error)
         }
+    }
+
+    private func piece(_ offset: Int64, _ length: Int64) throws -> IOData {
+        guard let handle else { return .byteBuffer(try read(offset, length)) }
+        return .fileRegion(
+            FileRegion(fileHandle: handle, readerIndex: Int(offset), endIndex: Int(offset + length))
+        )
     }
 
     private func read(_ offset: Int64, _ length: Int64) throws -> ByteBuffer {

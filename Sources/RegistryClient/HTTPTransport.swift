@@ -13,6 +13,9 @@ final class HTTPTransport: Sendable {
     private let uploadClient: HTTPClient
     private let logger: Logger
     private let count = Atomic<Int>(0)
+    /// Files of uploads that failed. A connection that is coming down might still read from one, so they stay open as
+    /// long as there are connections: a closed descriptor could become another file's.
+    private let abandonedFiles = Mutex<[NIOFileHandle]>([])
 
     /// The requests that were sent so far.
     var requestCount: Int { count.load(ordering: .relaxed) }
@@ -34,6 +37,7 @@ final class HTTPTransport: Sendable {
     func shutdown() async throws {
         try await uploadClient.shutdown()
         try await client.shutdown()
+        for file in abandonedFiles.withLock({ $0 }) { try file.close() }
     }
 
     /// Sends a request and receives its answer.
@@ -48,8 +52,9 @@ final class HTTPTransport: Sendable {
         let delegate = ResponseDelegate(handling: handling, context: context)
         let start = ContinuousClock.now
         count.add(1, ordering: .relaxed)
+        let file = try Self.file(for: request, context: context)
         do {
-            let message = try message(for: request)
+            let message = try Self.message(for: request, file: file)
             let client = if case .file = request.body { uploadClient } else { client }
             let task = client.execute(request: message, delegate: delegate)
             var response = try await withTaskCancellationHandler {
@@ -58,17 +63,25 @@ final class HTTPTransport: Sendable {
                 task.cancel()
             }
             response.url = request.url
+            // A refusal may come before the last piece has left.
+            if (200..<300).contains(response.status) { try file?.close() } else { abandon(file) }
             log(request, "\(response.status)", since: start)
             return response
         } catch is ResponseDelegate.BodyLimitReached {
+            abandon(file)
             guard let response = delegate.received(url: request.url, cut: true) else { throw CancellationError() }
             log(request, "\(response.status), body cut", since: start)
             return response
         } catch {
+            abandon(file)
             let mapped = TransportFailure.map(error, request: request, context: context)
             log(request, "failed", since: start)
             throw mapped
         }
+    }
+
+    private func abandon(_ file: NIOFileHandle?) {
+        if let file { abandonedFiles.withLock { $0.append(file) } }
     }
 
     private func log(_ request: HTTPRequest, _ outcome: String, since start: ContinuousClock.Instant) {
@@ -77,15 +90,23 @@ final class HTTPTransport: Sendable {
         logger.debug("\(request.name) \(outcome) \(Int(seconds * 1000)) ms")
     }
 
-    private func message(for request: HTTPRequest) throws -> HTTPClient.Request {
+    private static func file(for request: HTTPRequest, context: RequestContext) throws -> NIOFileHandle? {
+        guard case .file(let range, _) = request.body, !request.url.hasPrefix("https") else { return nil }
+        do {
+            return try FileBody.handle(for: range)
+        } catch {
+            throw TransportFailure.map(error, request: request, context: context)
+        }
+    }
+
+    private static func message(for request: HTTPRequest, file: NIOFileHandle?) throws -> HTTPClient.Request {
         let body: HTTPClient.Body? =
             switch request.body {
             case .none: nil
             case .bytes(let bytes): .bytes(bytes)
             case .file(let range, let sent):
                 .stream(contentLength: range.byteCount) { writer in
-                    // sendfile moves the bytes without a copy, but a TLS connection has to see them.
-                    let body = FileBody(range: range, usesSendfile: !request.url.hasPrefix("https"), sent: sent)
+                    let body = FileBody(range: range, handle: file, sent: sent)
                     return body.send(through: writer, on: MultiThreadedEventLoopGroup.singleton.any())
                 }
             }

@@ -1,0 +1,115 @@
+import CLibArchive
+import Glibc
+
+/// Finds the entries of a tar file in one pass over its headers.
+package enum TarIndex {
+    /// The most entries that an archive may have.
+    package static let entryLimit = 1_000_000
+    /// The most bytes of an entry's path.
+    package static let pathLimit = 4096
+
+    /// Finds all entries, in the archive's order, without reading their data.
+    ///
+    /// Every dialect of tar is read. Compression is recognised only in order to say so: the offsets are of the file.
+    /// What has begun must be whole: every entry's data lies within the file, and the end has its two blocks of zeros.
+    ///
+    /// - Parameters:
+    ///   - descriptor: an open regular file; its position is moved, and the caller closes it.
+    ///   - path: the file's path, for errors.
+    /// - Returns: the entries.
+    /// - Throws: ``ArchiveError`` when it is no tar file, compressed, truncated or damaged, or has a sparse entry or more
+    ///   than the limits allow.
+    package static func read(descriptor: Int32, path: String) throws(ArchiveError) -> [TarEntry] {
+        let byteCount = try size(of: descriptor, path: path)
+        let archive = try open(descriptor: descriptor, path: path)
+        var entries: [TarEntry] = []
+        var end: Int64 = 0
+        while let entry = try next(of: archive, path: path) {
+            guard entries.count < entryLimit else { throw ArchiveError(.tooManyEntries(limit: entryLimit), path: path) }
+            end = try endOfData(of: entry, path: path)
+            // libarchive skips data by seeking, which succeeds beyond the end of a file.
+            guard end <= byteCount else {
+                throw ArchiveError(.truncated(needed: end, byteCount: byteCount), path: path, entry: entry.path)
+            }
+            entries.append(entry)
+        }
+        // libarchive takes the end of the file for the end of the archive, so a cut between two entries goes unnoticed.
+        let needed = end + TarHeader.endByteCount
+        guard unsafe archive_filter_bytes(archive.pointer, 0) >= needed, byteCount >= needed else {
+            throw ArchiveError(.truncated(needed: needed, byteCount: byteCount), path: path)
+        }
+        return entries
+    }
+
+    private static func size(of descriptor: Int32, path: String) throws(ArchiveError) -> Int64 {
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            throw ArchiveError(.system(operation: "asking for its size", errno: errno), path: path)
+        }
+        guard lseek(descriptor, 0, SEEK_SET) == 0 else {
+            throw ArchiveError(.system(operation: "seeking", errno: errno), path: path)
+        }
+        return Int64(status.st_size)
+    }
+
+    private static func open(descriptor: Int32, path: String) throws(ArchiveError) -> ReadHandle {
+        let archive = try ReadHandle.make(path: path)
+        try archive.check(unsafe archive_read_support_format_tar(archive.pointer), "choosing the format")
+        // Never all filters: one of those runs a program that the file names.
+        try archive.check(unsafe archive_read_support_filter_gzip(archive.pointer), "choosing gzip")
+        try archive.check(unsafe archive_read_support_filter_zstd(archive.pointer), "choosing zstd")
+        try archive.check(unsafe archive_read_support_filter_xz(archive.pointer), "choosing xz")
+        // One read per entry: large enough for a header and its neighbours, small enough not to matter.
+        guard unsafe archive_read_open_fd(archive.pointer, descriptor, 16 << 10) == ARCHIVE_OK else {
+            throw ArchiveError(.notTar(reason: archive.reason), path: path)
+        }
+        if unsafe archive_filter_code(archive.pointer, 0) != ARCHIVE_FILTER_NONE {
+            throw ArchiveError(.compressed(filter: archive.filter), path: path)
+        }
+        return archive
+    }
+
+    private static func next(of archive: borrowing ReadHandle, path: String) throws(ArchiveError) -> TarEntry? {
+        var pointer: OpaquePointer?
+        let status = unsafe archive_read_next_header(archive.pointer, &pointer)
+        if status == ARCHIVE_EOF { return nil }
+        // A warning is about what does not matter here (a name in another character set, an odd attribute).
+        guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let pointer = unsafe pointer else {
+            throw ArchiveError(.damagedHeader(reason: archive.reason), path: path)
+        }
+        guard let name = unsafe archive_entry_pathname_utf8(pointer) ?? archive_entry_pathname(pointer) else {
+            throw ArchiveError(.unreadablePath, path: path)
+        }
+        guard unsafe strlen(name) <= pathLimit else { throw ArchiveError(.pathTooLong(limit: pathLimit), path: path) }
+        let entryPath = unsafe String(cString: name)
+        guard unsafe archive_entry_sparse_count(pointer) == 0 else {
+            throw ArchiveError(.sparseEntry, path: path, entry: entryPath)
+        }
+        let kind = unsafe kind(of: pointer)
+        return TarEntry(
+            path: entryPath,
+            kind: kind,
+            offset: unsafe archive_filter_bytes(archive.pointer, 0),
+            byteCount: kind == .regular ? unsafe archive_entry_size(pointer) : 0
+        )
+    }
+
+    private static func kind(of entry: OpaquePointer) -> TarEntry.Kind {
+        if unsafe archive_entry_hardlink_utf8(entry) != nil { return .other("a hard link") }
+        return switch unsafe archive_entry_filetype(entry) {
+        case drayage_file_type_regular(): .regular
+        case drayage_file_type_directory(): .directory
+        case drayage_file_type_link(): .other("a symbolic link")
+        default: .other("a device, a pipe or a socket")
+        }
+    }
+
+    private static func endOfData(of entry: TarEntry, path: String) throws(ArchiveError) -> Int64 {
+        guard let length = TarHeader.paddedLength(entry.byteCount), length >= 0,
+            case (let end, let overflow) = entry.offset.addingReportingOverflow(length), !overflow
+        else {
+            throw ArchiveError(.damagedHeader(reason: "impossible size"), path: path)
+        }
+        return end
+    }
+}

@@ -1,0 +1,55 @@
+import FoundationEssentials
+public import Logging
+import RegistryClient
+
+/// How registries are reached, and who we are there.
+public struct ConnectionOptions: Sendable {
+    /// Whether all registries are spoken to without TLS.
+    public var plainHTTP = false
+    /// Whether certificates are not verified.
+    public var insecure = false
+    /// A file of PEM certificates that are trusted besides the system's.
+    public var caFile: String?
+    /// Registries that are spoken to with TLS although they are on loopback or ``plainHTTP`` is set.
+    public var tlsRegistries: [String] = []
+    /// The most requests in flight to one registry.
+    public var parallelism = 32
+    /// Where each request is noted, at the level `debug`. No secret is.
+    public var logger = Logger(label: "drayage")
+    /// The environment in which docker's `config.json` is looked for.
+    public var environment: [String: String] = ProcessInfo.processInfo.environment
+
+    private var schemes: [String: Scheme] = [:]
+    private var credentials: [String: Credentials] = [:]
+
+    /// The defaults: TLS but on loopback, the credentials of docker's `config.json`.
+    public init() {}
+
+    /// Sets the credentials for a registry. They go before those of docker's `config.json`.
+    public mutating func setCredentials(username: String, password: String, for registry: String) {
+        credentials[registry] = Credentials(username: username, password: password)
+    }
+
+    /// Takes over what the text of a target says of its scheme.
+    mutating func setScheme(of target: RegistryTarget) {
+        if let scheme = target.scheme { schemes[target.registry] = scheme }
+    }
+
+    /// The client's configuration.
+    ///
+    /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
+    func clientConfiguration() throws -> RegistryClient.Configuration {
+        let dockerConfig = try DockerConfig.load(environment: environment)
+        let explicit = credentials
+        var configuration = RegistryClient.Configuration()
+        configuration.plainHTTP = plainHTTP
+        configuration.insecure = insecure
+        configuration.caFile = caFile
+        configuration.schemes = schemes
+        for registry in tlsRegistries { configuration.schemes[registry] = .https }
+        configuration.requestLimit = max(1, parallelism)
+        configuration.logger = logger
+        configuration.credentials = { explicit[$0] ?? dockerConfig.credentials(for: $0) }
+        return configuration
+    }
+}

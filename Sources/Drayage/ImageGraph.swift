@@ -1,0 +1,53 @@
+/// The manifests and indexes of a set of images, and what is beneath each.
+struct ImageGraph: Sendable {
+    /// The documents by digest. Some may be missing in a damaged bundle.
+    var documents: [Digest: Document] = [:]
+
+    /// A document and all that are beneath it, each once, parents first.
+    func documents(from top: Digest) -> [Document] {
+        var result: [Document] = []
+        var seen: Set<Digest> = [top]
+        var next = [top]
+        while let digest = next.popLast() {
+            guard let document = documents[digest] else { continue }
+            result.append(document)
+            for child in document.children.reversed() where seen.insert(child.digest).inserted {
+                next.append(child.digest)
+            }
+        }
+        return result
+    }
+
+    /// The blobs beneath a document, each once.
+    func blobs(from top: Digest) -> [Descriptor] {
+        var seen: Set<Digest> = []
+        return documents(from: top).flatMap(\.blobs).filter { seen.insert($0.digest).inserted }
+    }
+
+    /// The bytes of all documents and blobs from a document on, each counted once.
+    func byteCount(from top: Digest) -> Int64 {
+        documents(from: top).reduce(0) { $0 + $1.descriptor.size } + blobs(from: top).reduce(0) { $0 + $1.size }
+    }
+
+    /// The platforms that an index names, attestations left out; nil for a single manifest, whose config says it.
+    func platforms(of top: Digest) -> [Platform]? {
+        guard let document = documents[top], case .index = document.content else { return nil }
+        return documents(from: top).flatMap(\.children).filter { !$0.isAttestation }.compactMap(\.platform)
+    }
+
+    /// How many levels of documents are beneath a document: 0 where there is none.
+    ///
+    /// Children are put before their parents, so each level needs the ones below it to be done.
+    func heights() -> [Digest: Int] {
+        var heights: [Digest: Int] = [:]
+        func height(of digest: Digest) -> Int {
+            if let known = heights[digest] { return known }
+            let children = documents[digest]?.children ?? []
+            let height = children.reduce(0) { max($0, documents[$1.digest] == nil ? 0 : 1 + height(of: $1.digest)) }
+            heights[digest] = height
+            return height
+        }
+        for digest in documents.keys { _ = height(of: digest) }
+        return heights
+    }
+}

@@ -1,0 +1,75 @@
+import FoundationEssentials
+import ImageLayout
+import RegistryClient
+
+/// Says what a bundle or a registry holds.
+public struct Lister: Sendable {
+    private let connections: ConnectionOptions
+
+    /// Makes a lister.
+    public init(connections: ConnectionOptions = .init()) { self.connections = connections }
+
+    /// Lists the images of a bundle with their platforms, sizes and digests.
+    ///
+    /// - Throws: `LayoutError`, and ``DrayageError`` where the bundle is damaged.
+    public func list(bundle path: String) async throws -> Report {
+        try await blocking {
+            let reader = try LayoutReader(path: path)
+            try reader.requireSound()
+            let graph = ImageGraph(documents: reader.documents)
+            var report = Report(command: "list")
+            report.bundle = path
+            report.bundleByteCount = reader.byteCount
+            report.images = try reader.images.map { image in
+                var entry = Report.Image(describing: image, in: graph, status: .present)
+                entry.platforms = try entry.platforms ?? reader.platform(of: image.descriptor.digest).map { [$0] }
+                return entry
+            }
+            let blobs = reader.blobs
+            report.totals = Report.Totals(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size })
+            return report
+        }
+    }
+
+    /// Lists the repositories of a registry with their tags; with a prefix in the target, of that repository alone.
+    ///
+    /// - Throws: `RegistryError`.
+    public func list(target: RegistryTarget) async throws -> Report {
+        var connections = connections
+        connections.setScheme(of: target)
+        return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+            var report = Report(command: "list")
+            report.target = target.description
+            let paths =
+                if let path = target.prefix { [path] } else { try await client.repositories(of: target.registry) }
+            let found = try await collectConcurrently(paths, limit: connections.parallelism) { path in
+                let repository = try Repository(registry: target.registry, path: path)
+                do {
+                    return Report.RepositoryTags(repository: path, tags: try await client.tags(of: repository))
+                } catch let error as RegistryError where error.code == .notFound && target.prefix == nil {
+                    // A catalog also names repositories that have been emptied.
+                    return Report.RepositoryTags(repository: path, tags: [])
+                }
+            }
+            report.repositories = found.sorted { $0.repository < $1.repository }
+            report.totals = Report.Totals()
+            report.totals?.requestCount = client.requestCount
+            return report
+        }
+    }
+}
+
+extension LayoutReader {
+    /// The most bytes of a config that are read to learn its platform.
+    private static let configByteLimit = 4 << 20
+
+    /// The platform that a single image's config names, nil where there is no such config.
+    fileprivate func platform(of top: Digest) throws -> String? {
+        guard case .manifest(let manifest) = documents[top]?.content, manifest.config.mediaType.isImageConfig else {
+            return nil
+        }
+        let bytes = try bytes(of: manifest.config.digest, limit: Self.configByteLimit)
+        // A config is the image's own business: one that says nothing of a platform is no error of the bundle.
+        return (try? JSONDecoder().decode(ImageConfig.self, from: Data(bytes)))?.platform.description
+    }
+}

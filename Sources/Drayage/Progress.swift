@@ -1,0 +1,27 @@
+/// What happens while a job runs. Events come from many threads at once, each blob's own in order.
+@nonexhaustive
+public enum ProgressEvent: Sendable {
+    /// The work begins: so many references are to be looked up.
+    case resolving(count: Int)
+    /// A reference was looked up.
+    case resolved(name: String)
+    /// The plan is made: what there is to move.
+    case planned(blobCount: Int, byteCount: Int64)
+    /// A blob is on its way.
+    case blobStarted(Digest, byteCount: Int64)
+    /// More bytes of a blob have been moved.
+    case blobAdvanced(Digest, byteCount: Int64)
+    /// A blob is where it belongs, verified.
+    case blobFinished(Digest)
+    /// A blob did not come through; what was counted of it does not count.
+    case blobFailed(Digest)
+    /// An image is whole.
+    case imageFinished(name: String)
+    /// An image could not be handled.
+    case imageFailed(name: String, message: String)
+    /// All bytes are there; the file is being synced and given its name.
+    case sealing
+}
+
+/// Takes events as they happen. It is called on the hot path and must not wait.
+public typealias ProgressHandler = @Sendable (ProgressEvent) -> Void

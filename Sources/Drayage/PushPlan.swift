@@ -1,0 +1,134 @@
+import ImageLayout
+import RegistryClient
+
+/// What a push will do: made from the bundle and what the target has, before any byte moves.
+struct PushPlan: Sendable {
+    /// What becomes of one image.
+    enum Action: Hashable, Sendable {
+        /// The target has it under this name already.
+        case upToDate
+        /// The name is free.
+        case create
+        /// The name has another digest, which it loses.
+        case overwrite(Digest)
+        /// The name has another digest, which it keeps.
+        case skip(Digest)
+
+        /// Whether the image is sent.
+        var sends: Bool {
+            switch self {
+            case .create, .overwrite: true
+            case .upToDate, .skip: false
+            }
+        }
+    }
+
+    /// One image and its name in the target.
+    struct Image: Sendable {
+        let image: LayoutImage
+        let repository: Repository
+        let target: ManifestTarget
+        var action = Action.create
+
+        var name: String { target.name(in: repository) }
+    }
+
+    /// How one blob gets to every repository that needs it.
+    struct Blob: Sendable {
+        let descriptor: Descriptor
+        /// The repository that has it or is the first to get it; the others mount it from there.
+        let home: Repository
+        /// Whether ``home`` does not have it yet.
+        var needsUpload: Bool
+        /// The other repositories that need it.
+        let mounts: [Repository]
+    }
+
+    var images: [Image]
+    var blobs: [Blob]
+
+    /// The images that are sent.
+    var sent: [Image] { images.filter(\.action.sends) }
+    /// The blobs whose bytes move.
+    var uploads: [Blob] { blobs.filter(\.needsUpload) }
+}
+
+extension PushPlan {
+    /// Gives every image its name in the target.
+    ///
+    /// - Throws: ``DrayageError`` where two images would get one name, or a name is impossible.
+    static func images(of reader: LayoutReader, mapping: NameMapping) throws -> [Image] {
+        var owners: [String: String] = [:]
+        return try reader.images.map { image in
+            let source: Reference
+            do {
+                source = try Reference(parsing: image.name)
+            } catch {
+                throw DrayageError(.other, "naming an image of \(reader.path)", underlying: error)
+            }
+            let repository = try mapping.repository(for: source.repository)
+            let target = ManifestTarget(source)
+            let name = target.name(in: repository)
+            if let owner = owners.updateValue(image.name, forKey: name) {
+                throw DrayageError(
+                    .nameCollision,
+                    "\(owner) and \(image.name) would both become \(name); --keep-host keeps them apart"
+                )
+            }
+            return Image(image: image, repository: repository, target: target)
+        }
+    }
+
+    /// Decides where each blob goes.
+    ///
+    /// - Parameters:
+    ///   - images: the images, with what becomes of them.
+    ///   - has: asks the target whether a repository has a blob. Only blobs that no repository is known to have are
+    ///     asked for, once each.
+    static func blobs(
+        for images: [Image],
+        graph: ImageGraph,
+        limit: Int,
+        has: @escaping @Sendable (Descriptor, Repository) async throws -> Bool
+    ) async throws -> [Blob] {
+        var order: [Descriptor] = []
+        var needed: [Digest: [Repository]] = [:]
+        var known: [Digest: [Repository]] = [:]
+        var existing: Set<Repository> = []
+        for image in images {
+            if image.action != .create { existing.insert(image.repository) }
+            for blob in graph.blobs(from: image.image.descriptor.digest) {
+                if image.action == .upToDate {
+                    known[blob.digest, default: []].append(image.repository)
+                } else if image.action.sends {
+                    if needed[blob.digest] == nil { order.append(blob) }
+                    if needed[blob.digest]?.contains(image.repository) != true {
+                        needed[blob.digest, default: []].append(image.repository)
+                    }
+                }
+            }
+        }
+        let steps = order.map { blob -> Blob in
+            let holders = known[blob.digest] ?? []
+            let repositories = (needed[blob.digest] ?? []).filter { !holders.contains($0) }
+            if let holder = holders.first {
+                return Blob(descriptor: blob, home: holder, needsUpload: false, mounts: repositories)
+            }
+            // A repository that exists already is the likeliest to have an older image's layers.
+            let home = repositories.first(where: existing.contains) ?? repositories[0]
+            return Blob(
+                descriptor: blob,
+                home: home,
+                needsUpload: true,
+                mounts: repositories.filter { $0 != home }
+            )
+        }
+        let asked = try await collectConcurrently(steps, limit: limit) { step in
+            var step = step
+            if step.needsUpload { step.needsUpload = try await !has(step.descriptor, step.home) }
+            return step
+        }
+        return asked.filter { $0.needsUpload || !$0.mounts.isEmpty }
+            .sorted { $0.descriptor.digest < $1.descriptor.digest }
+    }
+}

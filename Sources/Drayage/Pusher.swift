@@ -1,0 +1,117 @@
+import ImageLayout
+import RegistryClient
+
+/// Replays a bundle into a registry, straight from the file.
+///
+/// Blobs first, each once over all images; then the manifests beneath, by digest, children before parents; then the
+/// names, last. A tag appears only when everything beneath it is there.
+public struct Pusher: Sendable {
+    /// What happens to a tag that has another digest in the target.
+    public enum ExistingTagPolicy: String, Sendable, CaseIterable {
+        case overwrite
+        case skip
+        case fail
+    }
+
+    /// How a bundle is replayed.
+    public struct Options: Sendable {
+        /// What happens to a tag that has another digest.
+        public var onExisting = ExistingTagPolicy.overwrite
+        /// Whether only the plan is made.
+        public var isDryRun = false
+
+        /// The defaults: tags are overwritten.
+        public init() {}
+    }
+
+    private let connections: ConnectionOptions
+    private let progress: ProgressHandler
+
+    /// Makes a pusher.
+    ///
+    /// - Parameters:
+    ///   - connections: how the registry is reached.
+    ///   - progress: hears of each step.
+    public init(connections: ConnectionOptions = .init(), progress: @escaping ProgressHandler = { _ in }) {
+        self.connections = connections
+        self.progress = progress
+    }
+
+    /// Replays a bundle.
+    ///
+    /// - Returns: the report; images that failed are in it, each with its cause.
+    /// - Throws: ``DrayageError`` for the plan, `LayoutError` for the file, `CancellationError`.
+    public func push(bundle path: String, to mapping: NameMapping, options: Options = .init()) async throws -> Report {
+        let reader = try await blocking { try LayoutReader(path: path) }
+        try reader.requireSound()
+        var images = try PushPlan.images(of: reader, mapping: mapping)
+        guard !images.isEmpty else { throw DrayageError(.emptyList, "\(path) holds no named image") }
+        var connections = connections
+        connections.setScheme(of: mapping.target)
+        return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+            progress(.resolving(count: images.count))
+            images = try await decideActions(images, policy: options.onExisting, client: client)
+            let graph = ImageGraph(documents: reader.documents)
+            let blobs = try await PushPlan.blobs(for: images, graph: graph, limit: connections.parallelism) {
+                try await client.hasBlob($0, in: $1)
+            }
+            let plan = PushPlan(images: images, blobs: blobs)
+            var failures: [String: any Error] = [:]
+            if !options.isDryRun {
+                let replay = PushReplay(
+                    plan: plan,
+                    graph: graph,
+                    reader: reader,
+                    client: client,
+                    parallelism: connections.parallelism,
+                    progress: progress
+                )
+                failures = try await replay.run()
+            }
+            var report = Report(pushing: plan, graph: graph, failures: failures, isDryRun: options.isDryRun)
+            report.bundle = path
+            report.bundleByteCount = reader.byteCount
+            report.target = mapping.target.description
+            report.totals?.requestCount = client.requestCount
+            return report
+        }
+    }
+
+    private func decideActions(
+        _ images: [PushPlan.Image],
+        policy: ExistingTagPolicy,
+        client: RegistryClient
+    ) async throws -> [PushPlan.Image] {
+        let existing = try await collectConcurrently(images.indices, limit: connections.parallelism) { index in
+            (index, try await client.headManifest(images[index].target, in: images[index].repository))
+        }
+        var result = images
+        var conflicts: [String] = []
+        for case (let index, let digest?) in existing {
+            let image = images[index]
+            if digest == image.image.descriptor.digest {
+                result[index].action = .upToDate
+            } else {
+                result[index].action = policy == .overwrite ? .overwrite(digest) : .skip(digest)
+                conflicts.append(
+                    "\(image.name) exists with the digest \(digest), the bundle has \(image.image.descriptor.digest)"
+                )
+            }
+        }
+        guard policy != .fail || conflicts.isEmpty else {
+            throw DrayageError(.tagExists, conflicts.sorted().joined(separator: "\n"))
+        }
+        return result
+    }
+}
+
+extension LayoutReader {
+    /// Refuses a bundle in which something is missing or damaged.
+    ///
+    /// - Throws: ``DrayageError`` with `unverified`.
+    func requireSound() throws {
+        guard let problem = problems.first else { return }
+        let more = problems.count > 1 ? " (and \(problems.count - 1) more; drayage verify lists them)" : ""
+        throw DrayageError(.unverified, "\(problem)\(more)")
+    }
+}

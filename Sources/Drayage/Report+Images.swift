@@ -1,0 +1,39 @@
+import ImageLayout
+
+extension Report {
+    /// Describes the images of a plan.
+    mutating func describe(_ resolution: Resolver.Resolution, plan: LayoutPlan, status: Status) {
+        images = plan.images.map { Image(describing: $0, in: resolution.graph, status: status) }
+        failures = resolution.failures
+        bundleByteCount = plan.byteCount
+        totals = Totals(
+            blobCount: plan.blobs.count,
+            byteCount: plan.blobs.reduce(0) { $0 + $1.descriptor.size }
+        )
+    }
+
+    /// Says how the run ended: what failed is a part only where the rest was asked for all the same.
+    func concluded(keepGoing: Bool) -> Report {
+        var report = self
+        report.outcome = failures.isEmpty ? .done : keepGoing && !images.isEmpty ? .partial : .failed
+        return report
+    }
+}
+
+extension Report.Outcome {
+    /// The outcome of a run in which some of the images failed.
+    init(failures: Int, of count: Int) {
+        self = failures == 0 ? .done : failures < count ? .partial : .failed
+    }
+}
+
+extension Report.Image {
+    /// Describes an image whose manifests are known.
+    init(describing image: LayoutImage, in graph: ImageGraph, status: Report.Status) {
+        self.init(reference: image.name, status: status)
+        digest = image.descriptor.digest
+        mediaType = image.descriptor.mediaType
+        byteCount = graph.byteCount(from: image.descriptor.digest)
+        platforms = graph.platforms(of: image.descriptor.digest)?.map(\.description)
+    }
+}

@@ -1,0 +1,32 @@
+extension Report {
+    /// Describes a push, done or planned.
+    init(pushing plan: PushPlan, graph: ImageGraph, failures failed: [String: any Error], isDryRun: Bool) {
+        self.init(command: "push")
+        for planned in plan.images {
+            var image = Image(describing: planned.image, in: graph, status: isDryRun ? .planned : .pushed)
+            image.target = planned.name
+            switch planned.action {
+            case .create: break
+            case .upToDate: image.status = .upToDate
+            case .overwrite(let digest): image.previousDigest = digest
+            case .skip(let digest):
+                image.previousDigest = digest
+                image.status = .skipped
+            }
+            if let error = failed[planned.name] {
+                image.status = .failed
+                failures.append(Failure(subject: planned.name, error: error))
+            }
+            images.append(image)
+        }
+        let uploads = plan.uploads
+        var totals = Totals()
+        totals.blobCount = plan.blobs.count
+        totals.byteCount = plan.blobs.reduce(0) { $0 + $1.descriptor.size }
+        totals.uploadCount = uploads.count
+        totals.uploadByteCount = uploads.reduce(0) { $0 + $1.descriptor.size }
+        totals.mountCount = plan.blobs.reduce(0) { $0 + $1.mounts.count }
+        self.totals = totals
+        outcome = Outcome(failures: failures.count, of: images.count)
+    }
+}

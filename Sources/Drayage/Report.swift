@@ -1,0 +1,142 @@
+import RegistryClient
+
+/// What a command did or found: the one document that `--json` prints, whatever the command.
+public struct Report: Sendable, Encodable {
+    /// How a run ended.
+    public enum Outcome: String, Sendable, Encodable {
+        case done
+        case partial
+        case failed
+    }
+
+    /// What became of an image.
+    public enum Status: String, Sendable, Encodable {
+        case bundled
+        case pushed
+        case upToDate = "up-to-date"
+        case skipped
+        case planned
+        case present
+        case verified
+        case failed
+    }
+
+    /// One image.
+    public struct Image: Sendable, Encodable {
+        /// Its canonical reference in the bundle.
+        public var reference: String
+        /// Where it is or goes, for commands that have a target.
+        public var target: String?
+        /// The digest of its manifest or index.
+        public var digest: Digest?
+        /// The type of its manifest or index.
+        public var mediaType: MediaType?
+        /// The platforms that it is for.
+        public var platforms: [String]?
+        /// The bytes of its manifests and blobs, each counted once within the image.
+        public var byteCount: Int64?
+        /// What became of it.
+        public var status: Status
+        /// The digest that the tag had in the target before.
+        public var previousDigest: Digest?
+
+        init(reference: String, status: Status) {
+            self.reference = reference
+            self.status = status
+        }
+    }
+
+    /// One failure.
+    public struct Failure: Sendable, Encodable {
+        /// The reference or digest that it is about.
+        public let subject: String
+        /// What was being done, on what, and why it failed.
+        public let message: String
+        /// The exit code that it alone would give.
+        let exitCode: ExitStatus
+
+        private enum CodingKeys: String, CodingKey {
+            case subject
+            case message
+        }
+
+        init(subject: String, error: any Error) {
+            self.subject = subject
+            message = "\(error)".printable
+            exitCode = ExitStatus(of: error)
+        }
+    }
+
+    /// The blobs and bytes of a run.
+    public struct Totals: Sendable, Encodable {
+        /// Distinct blobs.
+        public var blobCount = 0
+        /// Their bytes.
+        public var byteCount: Int64 = 0
+        /// Blobs that were or would be uploaded.
+        public var uploadCount: Int?
+        /// Their bytes.
+        public var uploadByteCount: Int64?
+        /// Blobs that were or would be mounted from another repository.
+        public var mountCount: Int?
+        /// Requests that were sent.
+        public var requestCount: Int?
+    }
+
+    /// One repository of a listing.
+    public struct RepositoryTags: Sendable, Encodable {
+        /// The repository's path.
+        public let repository: String
+        /// Its tags.
+        public let tags: [String]
+    }
+
+    /// The version of this schema.
+    public let schema = "dev.drayage.report.v1"
+    /// The command.
+    public let command: String
+    /// How it ended.
+    public var outcome = Outcome.done
+    /// The bundle, for commands that have one.
+    public var bundle: String?
+    /// The bytes of the bundle's file.
+    public var bundleByteCount: Int64?
+    /// The target, for commands that have one.
+    public var target: String?
+    /// The images.
+    public var images: [Image] = []
+    /// The repositories of a listing.
+    public var repositories: [RepositoryTags]?
+    /// The totals.
+    public var totals: Totals?
+    /// What failed.
+    public var failures: [Failure] = []
+
+    init(command: String) { self.command = command }
+
+    /// The exit code of the run: what the failures say where nothing was done, 2 where something was.
+    public var exitStatus: ExitStatus {
+        switch outcome {
+        case .done: .done
+        case .partial: .partial
+        case .failed: failures.map(\.exitCode).max { $0.rank < $1.rank } ?? .failed
+        }
+    }
+}
+
+extension Report {
+    /// The version of Drayage.
+    public static let drayageVersion = Version.current
+
+    /// The report of a command that an error ended.
+    public init(command: String, error: any Error) {
+        self.init(command: command)
+        outcome = .failed
+        failures = [Failure(subject: command, error: error)]
+    }
+}
+
+extension String {
+    /// The text with every control character shown as an escape, fit for a terminal whatever it holds.
+    public var terminalSafe: String { printable }
+}

@@ -1,0 +1,177 @@
+import RegistryClient
+
+/// Finds out what references lead to: the manifest or index of each, and every manifest beneath.
+///
+/// It goes level by level over all images together, so that a manifest that several of them share is fetched once.
+struct Resolver: Sendable {
+    /// An image that was found.
+    struct Image: Sendable {
+        let reference: Reference
+        let top: Descriptor
+    }
+
+    /// What was found, and what was not.
+    struct Resolution: Sendable {
+        var images: [Image] = []
+        var graph = ImageGraph()
+        var failures: [Report.Failure] = []
+    }
+
+    let client: RegistryClient
+    let parallelism: Int
+    let progress: ProgressHandler
+
+    /// Resolves all references. One that fails does not stop the others.
+    ///
+    /// - Throws: `CancellationError` alone.
+    func resolve(_ references: [Reference]) async throws -> Resolution {
+        progress(.resolving(count: references.count))
+        var walk = Walk(references: references)
+        let tops = references.enumerated().map { index, reference in
+            Fetch(target: ManifestTarget(reference), expected: nil, sources: [reference.repository], images: [index])
+        }
+        walk.take(try await fetch(tops))
+        while let next = walk.nextLevel() {
+            walk.take(try await fetch(next))
+        }
+        return walk.resolution
+    }
+
+    private func fetch(_ fetches: [Fetch]) async throws -> [Fetched] {
+        let byRegistry = Dictionary(grouping: fetches) { $0.sources.first?.registry }.values
+        return try await collectConcurrently(byRegistry, limit: byRegistry.count) { group in
+            try await collectConcurrently(group, limit: parallelism, fetch)
+        }.flatMap(\.self)
+    }
+
+    private func fetch(_ fetch: Fetch) async throws -> Fetched {
+        var failure: (any Error)?
+        for repository in fetch.sources {
+            do {
+                let document = try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                if fetch.expected == nil { progress(.resolved(name: fetch.target.name(in: repository))) }
+                return Fetched(fetch: fetch, result: .success(document))
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                // The next repository may have it; what is told is why the first did not.
+                failure = failure ?? error
+            }
+        }
+        return Fetched(fetch: fetch, result: .failure(failure ?? CancellationError()))
+    }
+}
+
+extension Resolver {
+    /// A manifest that is needed, where it may be had, and the images (by index) that need it.
+    fileprivate struct Fetch: Sendable {
+        let target: ManifestTarget
+        let expected: Descriptor?
+        var sources: [Repository]
+        var images: [Int]
+    }
+
+    fileprivate struct Fetched: Sendable {
+        let fetch: Fetch
+        let result: Result<Document, any Error>
+    }
+
+    /// The walk from the tops of the images downwards, one level at a time.
+    fileprivate struct Walk {
+        private let references: [Reference]
+        private var graph = ImageGraph()
+        private var tops: [Int: Descriptor] = [:]
+        private var failures: [Int: any Error] = [:]
+        /// For each image, the manifests that were met, and those of the level that was fetched last.
+        private var met: [Int: Set<Digest>] = [:]
+        private var frontier: [Int: [Digest]] = [:]
+        private var level = 0
+
+        init(references: [Reference]) { self.references = references }
+
+        mutating func take(_ results: [Fetched]) {
+            level += 1
+            for fetched in results {
+                for image in fetched.fetch.images { take(fetched, for: image) }
+            }
+        }
+
+        private mutating func take(_ fetched: Fetched, for image: Int) {
+            switch fetched.result {
+            case .failure(let error):
+                failures[image] = failures[image] ?? error
+            case .success(let document):
+                let digest = document.descriptor.digest
+                graph.documents[digest] = document
+                if tops[image] == nil {
+                    tops[image] = document.descriptor
+                    met[image] = [digest]
+                }
+                if level > ImageIndex.nestingLimit, !document.children.isEmpty {
+                    refuse(image, .nestedTooDeep)
+                } else {
+                    frontier[image, default: []].append(digest)
+                }
+            }
+        }
+
+        /// What the next level needs, nil where there is none.
+        mutating func nextLevel() -> [Fetch]? {
+            var order: [Digest] = []
+            var needed: [Digest: Fetch] = [:]
+            let last = frontier
+            frontier = [:]
+            for (image, digests) in last.sorted(by: { $0.key < $1.key }) where failures[image] == nil {
+                for child in digests.flatMap({ graph.documents[$0]?.children ?? [] })
+                where met[image, default: []].insert(child.digest).inserted {
+                    if needed[child.digest] == nil { order.append(child.digest) }
+                    add(child, for: image, to: &needed)
+                }
+                let count = met[image, default: []].count - 1
+                if count > ImageIndex.childLimit { refuse(image, .tooManyChildren(count: count)) }
+            }
+            let fetches = order.compactMap { needed[$0] }.compactMap { fetch -> Fetch? in
+                var fetch = fetch
+                fetch.images.removeAll { failures[$0] != nil }
+                return fetch.images.isEmpty ? nil : fetch
+            }
+            return fetches.isEmpty ? nil : fetches
+        }
+
+        private func add(_ child: Descriptor, for image: Int, to needed: inout [Digest: Fetch]) {
+            let source = references[image].repository
+            guard var fetch = needed[child.digest] else {
+                needed[child.digest] = Fetch(
+                    target: .digest(child.digest),
+                    expected: child,
+                    sources: [source],
+                    images: [image]
+                )
+                return
+            }
+            if fetch.sources.count < BlobSources.limit, !fetch.sources.contains(source) { fetch.sources.append(source) }
+            fetch.images.append(image)
+            needed[child.digest] = fetch
+        }
+
+        private mutating func refuse(_ image: Int, _ code: DocumentError.Code) {
+            failures[image] = DrayageError(
+                .other,
+                "resolving \(references[image])",
+                underlying: DocumentError(code)
+            )
+        }
+
+        var resolution: Resolution {
+            var resolution = Resolution(graph: graph)
+            for (index, reference) in references.enumerated() {
+                if let error = failures[index] {
+                    resolution.failures.append(.init(subject: reference.description, error: error))
+                } else if let top = tops[index] {
+                    resolution.images.append(Image(reference: reference, top: top))
+                }
+            }
+            return resolution
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import ImageLayout
+import RegistryClient
+import Synchronization
+
+/// Compares images with what a registry has under their names.
+struct TargetCheck: Sendable {
+    let graph: ImageGraph
+    let client: RegistryClient
+    let parallelism: Int
+
+    private enum Item: Sendable {
+        case name(Int)
+        case manifest(Digest, Repository)
+        case blob(Descriptor, Repository)
+    }
+
+    /// What is missing or different, by the image's index.
+    ///
+    /// - Throws: `CancellationError` alone.
+    func failures(of images: [PushPlan.Image]) async throws -> [Int: [any Error]] {
+        let failures = Mutex<[Int: [any Error]]>([:])
+        var items: [Item] = []
+        var needers: [String: [Int]] = [:]
+        for (index, image) in images.enumerated() {
+            items.append(.name(index))
+            for item in beneath(image) {
+                if needers[key(item), default: []].isEmpty { items.append(item) }
+                needers[key(item), default: []].append(index)
+            }
+        }
+        let indexes = needers
+        try await forEachConcurrently(items, limit: parallelism) { item in
+            do {
+                try await check(item, images)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                let affected = if case .name(let index) = item { [index] } else { indexes[key(item)] ?? [] }
+                failures.withLock { failures in
+                    for index in affected { failures[index, default: []].append(error) }
+                }
+            }
+            return []
+        }
+        return failures.withLock { $0 }
+    }
+
+    private func beneath(_ image: PushPlan.Image) -> [Item] {
+        let top = image.image.descriptor.digest
+        return graph.documents(from: top).dropFirst().map { .manifest($0.descriptor.digest, image.repository) }
+            + graph.blobs(from: top).map { .blob($0, image.repository) }
+    }
+
+    private func key(_ item: Item) -> String {
+        switch item {
+        case .name(let index): "\(index)"
+        case .manifest(let digest, let repository): "\(repository)@\(digest)"
+        case .blob(let blob, let repository): "\(repository)#\(blob.digest)"
+        }
+    }
+
+    private func check(_ item: Item, _ images: [PushPlan.Image]) async throws {
+        switch item {
+        case .name(let index):
+            let image = images[index]
+            let expected = image.image.descriptor.digest
+            guard let actual = try await client.headManifest(image.target, in: image.repository) else {
+                throw DrayageError(.unverified, "\(image.name) is missing; the bundle has it with \(expected)")
+            }
+            guard actual == expected else {
+                throw DrayageError(.unverified, "\(image.name) has the digest \(actual), the bundle has \(expected)")
+            }
+        case .manifest(let digest, let repository):
+            guard try await client.headManifest(.digest(digest), in: repository) != nil else {
+                throw DrayageError(.unverified, "the manifest \(repository)@\(digest) is missing")
+            }
+        case .blob(let blob, let repository):
+            guard try await client.hasBlob(blob, in: repository) else {
+                throw DrayageError(.unverified, "the blob \(repository)@\(blob.digest) is missing")
+            }
+        }
+    }
+}

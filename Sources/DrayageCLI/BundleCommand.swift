@@ -1,0 +1,66 @@
+import ArgumentParser
+import Drayage
+
+/// `drayage bundle`: images become one file.
+struct BundleCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bundle",
+        abstract: "Pull images and write them to one file.",
+        discussion: """
+            Every image is pulled whole, with all its platforms, and stored as it is. The file is an OCI image layout \
+            in a plain tar; it appears under its name only when everything in it has been verified.
+
+            Example:
+
+              drayage bundle -f images.txt -o bundle.tar
+              drayage bundle alpine:3.20 quay.io/prometheus/node-exporter:v1.8.2 -o bundle.tar
+            """
+    )
+
+    @OptionGroup var images: ImageListArguments
+
+    @Option(
+        name: [.customShort("o"), .long],
+        help: "The file to write.",
+        completion: .file(extensions: ["tar"])
+    )
+    var output: String?
+
+    @Flag(help: "Replace the file if it exists.")
+    var force = false
+
+    @Flag(help: "Write a bundle without the images that fail; exit code 2 tells of them.")
+    var keepGoing = false
+
+    @Flag(help: "Print what the bundle would hold, and write nothing.")
+    var dryRun = false
+
+    @OptionGroup(title: "Registries") var connection: ConnectionArguments
+    @OptionGroup(title: "Output") var report: ReportArguments
+
+    func validate() throws {
+        guard output != nil || dryRun else { throw ValidationError("Missing expected argument '-o <output>'") }
+    }
+
+    func run() async throws {
+        try await report.run("bundle") { progress in
+            let references = try images.parsed()
+            var connections = try connection.options(logger: report.logger)
+            let registries = Set(references.map(\.repository.registry))
+            if let user = try connection.credentials() {
+                guard let registry = registries.first, registries.count == 1 else {
+                    throw ValidationError(
+                        "--username is for one registry, and the images are from \(registries.sorted().joined(separator: ", "))"
+                    )
+                }
+                connections.setCredentials(username: user.name, password: user.password, for: registry)
+            }
+            let synchronizer = Synchronizer(connections: connections, progress: progress)
+            guard let output, !dryRun else { return try await synchronizer.plan(references) }
+            var options = Synchronizer.Options()
+            options.keepGoing = keepGoing
+            options.replacesExisting = force
+            return try await synchronizer.bundle(references, to: output, options: options)
+        }
+    }
+}

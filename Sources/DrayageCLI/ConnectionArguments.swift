@@ -1,0 +1,65 @@
+import ArgumentParser
+import Drayage
+import Logging
+
+/// How registries are reached, and who we are there.
+struct ConnectionArguments: ParsableArguments {
+    @Flag(help: "Speak plain HTTP. Registries on loopback are spoken to that way unless told otherwise.")
+    var plainHttp = false
+
+    @Flag(help: "Do not verify certificates.")
+    var insecure = false
+
+    @Option(help: "A PEM file of certificates to trust besides the system's.", completion: .file())
+    var caFile: String?
+
+    @Option(help: ArgumentHelp("A registry that is spoken to with TLS even on loopback. Repeatable.", valueName: "host"))
+    var tls: [String] = []
+
+    @Option(name: [.customShort("u"), .long], help: "The user name; else docker's config.json is asked.")
+    var username: String?
+
+    @Flag(help: "Read the password from stdin.")
+    var passwordStdin = false
+
+    @Option(name: [.customShort("j"), .long], help: "The most requests in flight to one registry.")
+    var parallelism = 32
+
+    func validate() throws {
+        guard (1...1024).contains(parallelism) else { throw ValidationError("-j takes a number from 1 to 1024") }
+        guard (username != nil) == passwordStdin else {
+            throw ValidationError("--username and --password-stdin go together")
+        }
+    }
+
+    /// The options without credentials of the command line.
+    func options(logger: Logger) throws -> ConnectionOptions {
+        var options = ConnectionOptions()
+        options.plainHTTP = plainHttp
+        options.insecure = insecure
+        options.caFile = caFile
+        options.tlsRegistries = tls
+        options.parallelism = parallelism
+        options.logger = logger
+        return options
+    }
+
+    /// The options with the credentials of the command line for one registry.
+    func options(logger: Logger, for registry: String) throws -> ConnectionOptions {
+        var options = try options(logger: logger)
+        if let user = try credentials() {
+            options.setCredentials(username: user.name, password: user.password, for: registry)
+        }
+        return options
+    }
+
+    /// The user of the command line, with the password from stdin.
+    func credentials() throws -> (name: String, password: String)? {
+        guard let username else { return nil }
+        guard let bytes = StandardInput.read() else { throw ValidationError("No password could be read from stdin") }
+        var password = Substring(decoding: bytes, as: UTF8.self)
+        while password.last?.isNewline == true { password = password.dropLast() }
+        guard !password.isEmpty else { throw ValidationError("The password on stdin is empty") }
+        return (username, String(password))
+    }
+}

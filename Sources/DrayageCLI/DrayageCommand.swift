@@ -1,0 +1,34 @@
+import ArgumentParser
+import CLinux
+import Drayage
+import Glibc
+
+/// The `drayage` command.
+@main
+struct DrayageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drayage",
+        abstract: "Carries container images across an air gap.",
+        discussion: """
+            On the connected machine, images become one file:
+
+              drayage bundle -f images.txt -o bundle.tar
+
+            Inside the gap, the file becomes images in a registry:
+
+              drayage push bundle.tar registry.site:5000
+
+            Exit codes: 0 done, 1 failed, 2 partly done (the report says which), 3 content does not verify,
+            4 not authorised, 64 usage, 130 interrupted.
+            """,
+        version: Report.drayageVersion,
+        subcommands: [BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self]
+    )
+
+    static func main() async {
+        // A closed pipe and a file-size limit are errors of the write that meets them, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
+        await main(nil)
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Drayage
+import FoundationEssentials
+
+/// `drayage list`: what a bundle or a registry holds.
+struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "Show what a bundle or a registry holds.",
+        discussion: """
+            Of a bundle: its images with their platforms, sizes and digests. Of a registry: its repositories with \
+            their tags, or the tags of the one repository that is named.
+
+            Example:
+
+              drayage list bundle.tar
+              drayage list registry.site:5000
+              drayage list registry.site:5000/library/alpine
+            """
+    )
+
+    @Argument(help: "A bundle, or REGISTRY[/REPOSITORY].", completion: .file())
+    var subject: String
+
+    @OptionGroup(title: "Registries") var connection: ConnectionArguments
+    @OptionGroup(title: "Output") var report: ReportArguments
+
+    func run() async throws {
+        try await report.run("list") { _ in
+            guard !isBundle else { return try await Lister().list(bundle: subject) }
+            let target = try RegistryTarget(parsing: subject)
+            let connections = try connection.options(logger: report.logger, for: target.registry)
+            return try await Lister(connections: connections).list(target: target)
+        }
+    }
+
+    /// A file that is there is a bundle; so is what cannot be a registry, so that the error is that of a file.
+    private var isBundle: Bool {
+        if subject.hasPrefix("http://") || subject.hasPrefix("https://") { return false }
+        if FileManager.default.fileExists(atPath: subject) || subject.hasSuffix(".tar") { return true }
+        let host = subject.prefix { $0 != "/" }
+        return host.isEmpty || host == "." || host == ".."
+            || !(host.contains(".") || host.contains(":") || host == "localhost")
+    }
+}

@@ -1,0 +1,122 @@
+import Drayage
+
+/// What is known of a job that runs, and how it looks.
+struct ProgressState {
+    private struct Flight {
+        let byteCount: Int64
+        var done: Int64 = 0
+    }
+
+    /// The most blobs that get a line of their own.
+    private static let flightLineLimit = 6
+
+    var hasEnded = false
+    private var phase = "starting"
+    private var resolvingCount = 0
+    private var resolvedCount = 0
+    private var plannedByteCount: Int64 = 0
+    private var plannedBlobCount = 0
+    private var finishedByteCount: Int64 = 0
+    private var finishedBlobCount = 0
+    private var flights: [Digest: Flight] = [:]
+    private var start: ContinuousClock.Instant?
+    private var drawnLineCount = 0
+
+    /// Takes an event.
+    ///
+    /// - Returns: a line that is worth keeping, nil where there is none.
+    mutating func take(_ event: ProgressEvent) -> String? {
+        switch event {
+        case .resolving(let count):
+            phase = "looking up"
+            resolvingCount = count
+        case .resolved:
+            resolvedCount += 1
+        case .planned(let blobCount, let byteCount):
+            phase = "moving"
+            (plannedBlobCount, plannedByteCount) = (blobCount, byteCount)
+            start = .now
+            return "\(blobCount) blobs to move, \(ByteText.size(byteCount))"
+        case .blobStarted(let digest, let byteCount):
+            flights[digest] = Flight(byteCount: byteCount)
+        case .blobAdvanced(let digest, let byteCount):
+            flights[digest]?.done += byteCount
+        case .blobFinished(let digest):
+            finishedByteCount += flights.removeValue(forKey: digest)?.byteCount ?? 0
+            finishedBlobCount += 1
+        case .blobFailed(let digest):
+            flights[digest]?.done = 0
+        case .imageFinished, .imageFailed:
+            break
+        case .sealing:
+            phase = "sealing"
+        }
+        return nil
+    }
+
+    /// What takes the last picture off the terminal.
+    var erasure: String {
+        mutating get {
+            defer { drawnLineCount = 0 }
+            return drawnLineCount == 0 ? "" : "\r\u{1b}[\(drawnLineCount)A\u{1b}[J"
+        }
+    }
+
+    /// The picture: the whole, then what is in flight.
+    mutating func draw(columns: Int) -> String {
+        var lines = [statusLine ?? phase]
+        if plannedByteCount > 0, phase == "moving" {
+            lines[0] = bar(movedByteCount, of: plannedByteCount, width: 24) + " " + lines[0]
+        }
+        let shown = flights.sorted { ($1.value.byteCount, $0.key) < ($0.value.byteCount, $1.key) }
+        for (digest, flight) in shown.prefix(Self.flightLineLimit) {
+            let name = "\(digest.algorithm.rawValue):\(digest.hex.prefix(12))"
+            let sizes = "\(ByteText.size(flight.done)) of \(ByteText.size(flight.byteCount))"
+            lines.append("  \(name) \(bar(flight.done, of: flight.byteCount, width: 16)) \(sizes)")
+        }
+        if shown.count > Self.flightLineLimit { lines.append("  and \(shown.count - Self.flightLineLimit) more") }
+        drawnLineCount = lines.count
+        return lines.map { String($0.prefix(columns - 1)) + "\n" }.joined()
+    }
+
+    /// One line that says it all, nil where there is nothing to say yet.
+    var statusLine: String? {
+        switch phase {
+        case "looking up":
+            return resolvedCount > 0 ? "looking up \(resolvedCount) of \(resolvingCount)" : "looking up \(resolvingCount)"
+        case "moving":
+            let done = "\(ByteText.size(movedByteCount)) of \(ByteText.size(plannedByteCount))"
+            return "\(percent) \(done), \(finishedBlobCount) of \(plannedBlobCount) blobs\(rate)"
+        default:
+            return phase
+        }
+    }
+
+    private var movedByteCount: Int64 { flights.values.reduce(finishedByteCount) { $0 + $1.done } }
+
+    private var percent: String {
+        let share = plannedByteCount > 0 ? movedByteCount * 100 / plannedByteCount : 100
+        return "\(min(share, 100))%"
+    }
+
+    private var rate: String {
+        guard let start else { return "" }
+        let seconds = (ContinuousClock.now - start) / .seconds(1)
+        guard seconds >= 1, movedByteCount > 0 else { return "" }
+        let rate = Double(movedByteCount) / seconds
+        let left = Double(plannedByteCount - movedByteCount) / rate
+        return ", \(ByteText.size(Int64(rate)))/s, \(duration(left)) left"
+    }
+
+    private func duration(_ seconds: Double) -> String {
+        let whole = Int(seconds.rounded(.up))
+        if whole < 60 { return "\(whole) s" }
+        if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
+        return "\(whole / 3600) h \(whole % 3600 / 60) min"
+    }
+
+    private func bar(_ done: Int64, of total: Int64, width: Int) -> String {
+        let filled = total > 0 ? Int(Double(min(done, total)) / Double(total) * Double(width)) : width
+        return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled) + "]"
+    }
+}

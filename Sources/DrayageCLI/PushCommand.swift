@@ -1,0 +1,68 @@
+import ArgumentParser
+import Drayage
+
+/// `drayage push`: a file becomes images in a registry.
+struct PushCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "push",
+        abstract: "Replay a bundle into a registry.",
+        discussion: """
+            The host that an image came from is dropped and its path kept: docker.io/library/alpine:3.20 becomes \
+            registry.site:5000/library/alpine:3.20. What follows the host in TARGET goes before every path. Nothing \
+            is written to disk, and what the registry has already is not sent again.
+
+            Example:
+
+              drayage push bundle.tar registry.site:5000
+              drayage push bundle.tar https://registry.site/mirror --keep-host --dry-run
+            """
+    )
+
+    @Argument(help: "The bundle.", completion: .file(extensions: ["tar"]))
+    var bundle: String
+
+    @Argument(help: "The registry, with a prefix for every repository if one follows.")
+    var target: String
+
+    @OptionGroup var mapping: MappingArguments
+
+    @Option(
+        help: "What happens to a tag that has another digest: overwrite, skip or fail.",
+        completion: .list(Pusher.ExistingTagPolicy.allCases.map(\.rawValue)),
+        transform: { text in
+            guard let policy = Pusher.ExistingTagPolicy(rawValue: text) else {
+                throw ValidationError("--on-existing takes overwrite, skip or fail")
+            }
+            return policy
+        }
+    )
+    var onExisting = Pusher.ExistingTagPolicy.overwrite
+
+    @Flag(help: "Print what would be done, and do nothing.")
+    var dryRun = false
+
+    @OptionGroup(title: "Registries") var connection: ConnectionArguments
+    @OptionGroup(title: "Output") var report: ReportArguments
+
+    func run() async throws {
+        try await report.run("push") { progress in
+            let mapping = try mapping.mapping(to: target)
+            let connections = try connection.options(logger: report.logger, for: mapping.target.registry)
+            var options = Pusher.Options()
+            options.onExisting = onExisting
+            options.isDryRun = dryRun
+            let pusher = Pusher(connections: connections, progress: progress)
+            return try await pusher.push(bundle: bundle, to: mapping, options: options)
+        }
+    }
+}
+
+/// How names in a bundle become names in a registry.
+struct MappingArguments: ParsableArguments {
+    @Flag(help: "Make the source's host the first component of the path in the target.")
+    var keepHost = false
+
+    func mapping(to target: String) throws -> NameMapping {
+        NameMapping(target: try RegistryTarget(parsing: target), keepsHost: keepHost)
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Drayage
+import FoundationEssentials
+import Logging
+
+/// What a command prints, and where.
+struct ReportArguments: ParsableArguments {
+    @Flag(help: "Print one JSON document on stdout.")
+    var json = false
+
+    @Option(name: .customLong("report"), help: "Write the JSON document to a file too.", completion: .file())
+    var reportFile: String?
+
+    @Flag(name: .shortAndLong, help: "Print errors only.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Print every request.")
+    var verbose = false
+
+    /// The log that `--verbose` prints.
+    var logger: Logger {
+        var logger = Logger(label: "drayage") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = verbose ? .debug : .critical
+        return logger
+    }
+
+    /// Runs a use case, shows its progress, prints its report and ends the command with its exit code.
+    func run(
+        _ command: String,
+        _ useCase: @escaping @Sendable (@escaping ProgressHandler) async throws -> Report
+    ) async throws {
+        let display = ProgressDisplay(mode: quiet ? .silent : verbose ? .lines : .suited)
+        async let _: Void = display.run()
+        let report: Report
+        do {
+            report = try await Interrupt.cancelling { try await useCase { display.take($0) } }
+            display.end()
+        } catch let error as ValidationError {
+            display.end()
+            throw error
+        } catch {
+            display.end()
+            let text = error is CancellationError ? "interrupted; nothing was left behind" : "\(error)"
+            Message.error(text)
+            try write(Report(command: command, error: error))
+            throw ExitCode(ExitStatus(of: error).rawValue)
+        }
+        try write(report)
+        if !quiet, !json { OutputStream.standardOutput.write(ReportText(report).text) }
+        for failure in report.failures { Message.error(failure.message) }
+        if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
+        if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }
+    }
+
+    private func write(_ report: Report) throws {
+        guard json || reportFile != nil else { return }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let data = try encoder.encode(report)
+        if json { OutputStream.standardOutput.write(String(decoding: data, as: UTF8.self) + "\n") }
+        guard let reportFile else { return }
+        do {
+            try data.write(to: URL(filePath: reportFile), options: .atomic)
+        } catch {
+            Message.error("writing the report \(reportFile): \(error)")
+            throw ExitCode(ExitStatus.failed.rawValue)
+        }
+    }
+}
+
+/// What is said to the user, on stderr.
+enum Message {
+    static func error(_ text: String) {
+        for line in text.split(whereSeparator: \.isNewline) { write("error: \(line)") }
+    }
+
+    static func note(_ text: String) { write(text) }
+
+    private static func write(_ line: String) {
+        OutputStream.standardError.write(line.terminalSafe + "\n")
+    }
+}

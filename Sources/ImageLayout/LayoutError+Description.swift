@@ -1,0 +1,95 @@
+import Archive
+import Glibc
+import OCI
+
+extension LayoutError {
+    /// One line: operation, subject, cause, and what to do next.
+    package var description: String {
+        // The cause names the file itself.
+        if case .archive(let error) = code { return error.description.printable }
+        let subject = (path ?? "the bundle").printable + (entry.map { ": entry \($0.printable)" } ?? "")
+        return "\(operation.rawValue) \(subject): \(cause)\(neededBy)"
+    }
+
+    private var neededBy: String {
+        guard let first = images.first else { return "" }
+        let others = images.count > 1 ? " and \(images.count - 1) more" : ""
+        return ", needed by \(first.printable)\(others)"
+    }
+
+    private var cause: String {
+        planningCause ?? writingCause ?? damage ?? readingCause
+    }
+
+    private var planningCause: String? {
+        switch code {
+        case .conflictingSizes(let digest, let one, let other):
+            "\(digest) is said to have \(one) bytes and \(other) bytes"
+        case .conflictingNames(let name, let one, let other):
+            "\(name.printable) is to be two images: \(one) and \(other)"
+        case .missingDocument(let digest, let image):
+            "the manifest \(digest) of \(image.printable) is not there"
+        case .tooLarge: "its size would be more than a file can have"
+        default: nil
+        }
+    }
+
+    private var writingCause: String? {
+        switch code {
+        case .outputExists: "it exists; choose another name, or overwrite it with --force"
+        case .beingFilled(let process):
+            "another run\(process.map { " (process \($0))" } ?? "") is filling it"
+        case .noSpace(let needed, let available):
+            "no space left: it takes \(byteText(needed)), the file system has \(byteText(available))"
+        case .fileTooLarge(let needed, let limit?):
+            "it takes \(byteText(needed)), and this process may write files of at most \(byteText(limit)); "
+                + "raise the limit with ulimit -f"
+        case .fileTooLarge(let needed, nil):
+            "it takes \(byteText(needed)), which is more than a file can have on this file system"
+        case .beyondBlob(let digest, let count): "more than the \(count) bytes of \(digest) were to be written"
+        case .notPlanned(let digest): "it was not planned to hold \(digest)"
+        case .partialReplaced: "another program removed or replaced it"
+        default: nil
+        }
+    }
+
+    private var readingCause: String {
+        switch code {
+        case .unsafePath: "the path leads out of the bundle"
+        case .duplicateEntry: "it is there twice"
+        case .unsupportedEntry(let kind): "it is \(kind); a bundle has only files and directories"
+        case .notLayout(let reason): "it is no OCI image layout: \(reason)"
+        case .unsupportedVersion(let version): "its layout has version \(version.printable); only 1.0 is known"
+        case .tooManyBytes(let count, let limit): "it has \(count) bytes; at most \(limit) are accepted"
+        case .unreadable(let reason): "it cannot be read: \(reason.printable)"
+        case .endsEarly(let offset): "it ended at byte \(offset) while it was being read"
+        case .notRegularFile(let kind): "it is \(kind); a bundle is a file"
+        case .system(let operation, let errno): "\(operation): \(errorText(errno))"
+        case .digest(let reason): reason.printable
+        default: "\(code)".printable
+        }
+    }
+
+    private var damage: String? {
+        switch code {
+        case .missing(let digest): "\(digest) is missing"
+        case .wrongSize(let digest, let expected, let actual):
+            "\(digest) has \(actual) bytes instead of \(expected)"
+        case .wrongDigest(let expected, let actual): "what should be \(expected) is \(actual)"
+        case .invalidDocument(let digest, let error): "\(digest): \(error.description)"
+        case .tooManyDocuments(let digest, let limit): "\(digest) has more than \(limit) manifests beneath it"
+        default: nil
+        }
+    }
+}
+
+/// The system's text for a value of `errno`.
+func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+
+/// A size for people: `1.5 GiB`, rounded down to tenths.
+func byteText(_ count: Int64) -> String {
+    var (unit, size) = ("bytes", Int64(1))
+    for next in ["KiB", "MiB", "GiB", "TiB", "PiB"] where count / size >= 1024 { (unit, size) = (next, size << 10) }
+    guard size > 1 else { return "\(count) bytes" }
+    return "\(count / size).\(count % size * 10 / size) \(unit)"
+}

@@ -1,0 +1,55 @@
+package import OCI
+
+/// A named image at the top of a bundle.
+package struct LayoutImage: Hashable, Sendable {
+    /// The name: the canonical one (`docker.io/library/alpine:3.20`) in what Drayage writes; any text in what it reads.
+    package let name: String
+    /// Its manifest or index.
+    package let descriptor: Descriptor
+
+    /// Names an image.
+    package init(name: String, descriptor: Descriptor) {
+        self.name = name
+        self.descriptor = descriptor
+    }
+}
+
+/// The names that the specification gives to the parts of a layout.
+///
+/// Spec: image "OCI Image Layout Specification".
+enum LayoutPath {
+    static let layout = "oci-layout"
+    static let index = "index.json"
+    /// Docker's own list of images, beside the specification's.
+    static let dockerManifest = "manifest.json"
+
+    static func blob(_ digest: Digest) -> String { "blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
+
+    /// The digest of the blob with this path; nil where it is no blob.
+    static func digest(ofBlob path: String) -> Digest? {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "blobs" else { return nil }
+        do throws(ReferenceError) {
+            return try Digest(parsing: "\(parts[1]):\(parts[2])")
+        } catch {
+            // Layouts may hold files that are no blobs, and blobs of algorithms that nothing here can refer to.
+            return nil
+        }
+    }
+
+    /// A path without `.` components; nil where it is not beneath the layout's root or is no path of a file.
+    static func normalized(_ path: String) -> String? {
+        guard !path.utf8.contains(0) else { return nil }
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).filter { $0 != "." }
+        guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && $0 != ".." }) else { return nil }
+        return parts.joined(separator: "/")
+    }
+}
+
+/// The annotations that name an image within a layout.
+enum LayoutAnnotation {
+    /// Spec: image "Pre-Defined Annotation Keys".
+    static let referenceName = "org.opencontainers.image.ref.name"
+    /// Read by containerd and, with its image store, by Docker, which take it verbatim.
+    static let containerdName = "io.containerd.image.name"
+}

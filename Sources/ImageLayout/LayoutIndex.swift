@@ -1,0 +1,99 @@
+import FoundationEssentials
+import OCI
+
+/// The file `oci-layout`.
+///
+/// Spec: image "oci-layout file".
+struct LayoutMarker: Codable {
+    let imageLayoutVersion: String
+
+    static let current = LayoutMarker(imageLayoutVersion: "1.0.0")
+}
+
+/// The file `index.json`.
+///
+/// Spec: image "index.json file".
+struct LayoutIndex: Codable {
+    let schemaVersion: Int
+    let mediaType: MediaType?
+    let manifests: [Descriptor]
+
+    /// One entry for each image, in the order given, under its name in both annotations.
+    init(images: [LayoutImage]) {
+        schemaVersion = 2
+        mediaType = .ociIndex
+        manifests = images.map { image in
+            Descriptor(
+                mediaType: image.descriptor.mediaType,
+                digest: image.descriptor.digest,
+                size: image.descriptor.size,
+                annotations: [
+                    LayoutAnnotation.referenceName: image.name,
+                    LayoutAnnotation.containerdName: image.name,
+                ]
+            )
+        }
+    }
+}
+
+/// An entry of Docker's `manifest.json`, which `docker load`, and `podman load` of several images, read.
+struct DockerImage: Encodable {
+    let config: String
+    let repositoryTags: [String]
+    let layers: [String]
+
+    private enum CodingKeys: String, CodingKey {
+        case config = "Config"
+        case repositoryTags = "RepoTags"
+        case layers = "Layers"
+    }
+
+    /// Describes a tagged image; nil where Docker could not load it.
+    init?(_ image: LayoutImage, documents: [Digest: Document]) {
+        guard !image.name.contains("@"),
+            let manifest = Self.choose(from: image.descriptor, documents: documents),
+            // Docker would look for the layers that a registry does not hold.
+            !manifest.layers.contains(where: \.isForeignLayer)
+        else { return nil }
+        config = LayoutPath.blob(manifest.config.digest)
+        repositoryTags = [image.name]
+        layers = manifest.layers.map { LayoutPath.blob($0.digest) }
+    }
+
+    /// Docker's form knows one platform: the only one, else linux/amd64, else the first of Linux.
+    private static func choose(from top: Descriptor, documents: [Digest: Document]) -> ImageManifest? {
+        let candidates = runnable(beneath: top, documents: documents)
+        guard candidates.count != 1 else { return candidates.first?.manifest }
+        let linux = candidates.filter { $0.platform?.os == "linux" }
+        return (linux.first { $0.platform?.architecture == "amd64" } ?? linux.first)?.manifest
+    }
+
+    private static func runnable(
+        beneath top: Descriptor,
+        documents: [Digest: Document]
+    ) -> [(platform: Platform?, manifest: ImageManifest)] {
+        var found: [(platform: Platform?, manifest: ImageManifest)] = []
+        var seen: Set<Digest> = []
+        var pending = [top]
+        while let descriptor = pending.popLast() {
+            guard seen.insert(descriptor.digest).inserted, !descriptor.isAttestation else { continue }
+            guard let document = documents[descriptor.digest] else { continue }
+            pending += document.children.reversed()
+            if case .manifest(let manifest) = document.content, manifest.config.mediaType.isImageConfig {
+                found.append((descriptor.platform, manifest))
+            }
+        }
+        return found
+    }
+}
+
+/// Encodes in one way only: sorted keys, no escaped slashes, no spaces.
+func deterministicJSON(_ value: some Encodable) throws(LayoutError) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+        return [UInt8](try encoder.encode(value))
+    } catch {
+        throw LayoutError(.unreadable(reason: "\(error)"), .planning, path: nil)
+    }
+}

@@ -1,0 +1,115 @@
+import Archive
+package import OCI
+
+/// Where everything in a bundle lies, before a byte of it has been fetched.
+///
+/// It is a value of its inputs: the same images give the same plan, in whatever order they come.
+package struct LayoutPlan: Sendable {
+    /// A blob that is to be fetched, and its place.
+    package struct Blob: Hashable, Sendable {
+        /// What the first manifest that needs it says of it.
+        package let descriptor: Descriptor
+        /// Where its tar header begins, in bytes from the beginning of the file.
+        package let headerOffset: Int64
+        /// Where its data begins.
+        package let offset: Int64
+    }
+
+    /// An entry whose bytes are known already.
+    struct KnownEntry: Sendable {
+        let path: String
+        let bytes: [UInt8]
+        let headerOffset: Int64
+        let offset: Int64
+    }
+
+    /// The size of the whole file.
+    package let byteCount: Int64
+    /// The images, sorted by name, each once.
+    package let images: [LayoutImage]
+    /// The configs and then the layers that are to be fetched, in the order of the file.
+    package let blobs: [Blob]
+    /// What comes before them: the layout's own files, then the manifests and indexes.
+    let known: [KnownEntry]
+
+    /// Plans the bundle of some images.
+    ///
+    /// Layers that are not to be distributed are left out.
+    ///
+    /// - Parameters:
+    ///   - images: the images; one that is named twice is folded.
+    ///   - documents: every manifest and index beneath them; others are ignored.
+    /// - Throws: ``LayoutError`` when a document is missing, a name has two images, a digest two sizes, or all together
+    ///   is too large for a file.
+    package init(images: [LayoutImage], documents: [Digest: Document]) throws(LayoutError) {
+        let images = try Self.folded(images)
+        let contents = try LayoutContents(images: images, documents: documents)
+        var end = EndOfFile()
+        var known: [KnownEntry] = []
+        var files = [
+            (LayoutPath.layout, try deterministicJSON(LayoutMarker.current)),
+            (LayoutPath.index, try deterministicJSON(LayoutIndex(images: images))),
+        ]
+        // Without an image for Docker the file is left out: given an empty list, docker load does nothing and succeeds.
+        let dockerImages = images.compactMap { DockerImage($0, documents: contents.documents) }
+        if !dockerImages.isEmpty { files.append((LayoutPath.dockerManifest, try deterministicJSON(dockerImages))) }
+        files += contents.sortedDocuments.map { (LayoutPath.blob($0.descriptor.digest), $0.bytes) }
+        for (path, bytes) in files {
+            let place = try end.append(path: path, byteCount: Int64(bytes.count))
+            known.append(KnownEntry(path: path, bytes: bytes, headerOffset: place.header, offset: place.data))
+        }
+        var blobs: [Blob] = []
+        for descriptor in contents.sortedBlobs {
+            let place = try end.append(path: LayoutPath.blob(descriptor.digest), byteCount: descriptor.size)
+            blobs.append(Blob(descriptor: descriptor, headerOffset: place.header, offset: place.data))
+        }
+        self.images = images
+        self.known = known
+        self.blobs = blobs
+        byteCount = try end.advance(by: TarHeader.endByteCount)
+    }
+
+    private static func folded(_ images: [LayoutImage]) throws(LayoutError) -> [LayoutImage] {
+        var byName: [String: LayoutImage] = [:]
+        for image in images {
+            let first = byName.updateValue(image, forKey: image.name) ?? image
+            guard first.descriptor.digest == image.descriptor.digest else {
+                let digests = (first.descriptor.digest, image.descriptor.digest)
+                throw LayoutError(.conflictingNames(image.name, digests.0, digests.1), .planning, path: nil)
+            }
+        }
+        return byName.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+}
+
+/// The end of a tar file that grows by whole entries.
+private struct EndOfFile {
+    private var offset: Int64 = 0
+
+    mutating func append(path: String, byteCount: Int64) throws(LayoutError) -> (header: Int64, data: Int64) {
+        let header = offset
+        let data = try advance(by: Int64(try headerBytes(path: path, byteCount: byteCount).count))
+        guard let length = TarHeader.paddedLength(byteCount) else {
+            throw LayoutError(.tooLarge, .planning, path: nil)
+        }
+        try advance(by: length)
+        return (header, data)
+    }
+
+    @discardableResult
+    mutating func advance(by count: Int64) throws(LayoutError) -> Int64 {
+        let (sum, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow else { throw LayoutError(.tooLarge, .planning, path: nil) }
+        offset = sum
+        return sum
+    }
+}
+
+/// The tar header of an entry of a bundle.
+func headerBytes(path: String, byteCount: Int64) throws(LayoutError) -> [UInt8] {
+    do {
+        return try TarHeader.header(path: path, byteCount: byteCount)
+    } catch {
+        throw LayoutError(.archive(error), .planning, path: nil, entry: path)
+    }
+}

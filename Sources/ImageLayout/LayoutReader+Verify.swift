@@ -1,0 +1,55 @@
+package import OCI
+
+extension LayoutReader {
+    /// The configs and layers that the images need, each once, in the order of the file.
+    ///
+    /// Only those that are there in their size: the others are among the ``problems``.
+    package var blobs: [Descriptor] {
+        var byOffset: [Int64: Descriptor] = [:]
+        for document in documents.values {
+            for blob in document.blobs {
+                if let range = ranges[blob.digest], range.count == blob.size { byOffset[range.lowerBound] = blob }
+            }
+        }
+        return byOffset.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    /// The names of the images that need some content, in the order of the index; the digest of one without a name.
+    package func images(needing content: Set<Digest>) -> [Digest: [String]] {
+        let users = LayoutUsers(of: content, tops: images.map(\.descriptor) + unnamed, documents: documents)
+        return content.reduce(into: [:]) { $0[$1] = users.names($1) }
+    }
+
+    /// Reads a blob and compares its size and its digest.
+    ///
+    /// It reads 1 MiB at a time and writes nothing.
+    ///
+    /// - Parameters:
+    ///   - blob: what a manifest says of it.
+    ///   - isCancelled: asked before each piece.
+    /// - Throws: `CancellationError`, or ``LayoutError`` with `missing`, `wrongSize` or `wrongDigest`, or with the
+    ///   system's reason.
+    package func verify(_ blob: Descriptor, isCancelled: () -> Bool) throws {
+        guard let range = ranges[blob.digest] else { throw file.error(.missing(blob.digest)) }
+        let size = Int64(range.count)
+        guard size == blob.size else {
+            throw file.error(.wrongSize(blob.digest, expected: blob.size, actual: size))
+        }
+        let hasher = DigestHasher(algorithm: blob.digest.algorithm)
+        var buffer = [UInt8](repeating: 0, count: Int(min(size, 1 << 20)))
+        try unsafe buffer.withUnsafeMutableBytes { buffer in
+            var done: Int64 = 0
+            while done < size {
+                if isCancelled() { throw CancellationError() }
+                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(min(size - done, 1 << 20))))
+                try unsafe file.read(into: part, at: range.lowerBound + done)
+                unsafe hasher.update(UnsafeRawBufferPointer(part))
+                done += Int64(part.count)
+            }
+        }
+        let actual = try hasher.finish()
+        guard actual == blob.digest else {
+            throw file.error(.wrongDigest(expected: blob.digest, actual: actual))
+        }
+    }
+}
