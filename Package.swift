@@ -74,6 +74,12 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "make-images",
+            dependencies: ["TestSupport"],
+            path: "fixtures/make-images",
+            swiftSettings: settings
+        ),
         .testTarget(name: "OCITests", dependencies: ["OCI", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ImageLayoutTests", dependencies: ["ImageLayout", "TestSupport"], swiftSettings: settings),

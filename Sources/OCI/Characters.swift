@@ -26,6 +26,13 @@ extension String {
         }
         return result
     }
+
+    /// The beginning of the text as ``printable``, for messages: what came from outside may have megabytes.
+    package var printableExcerpt: String {
+        let limit = 300
+        let beginning = unicodeScalars.prefix(limit)
+        return String(beginning).printable + (beginning.endIndex == unicodeScalars.endIndex ? "" : "…")
+    }
 }
 
 extension Unicode.Scalar {

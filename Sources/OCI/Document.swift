@@ -115,8 +115,9 @@ extension Document {
         let manifests: [Descriptor]?
         let subject: Descriptor?
 
-        /// What a text is that says it neither itself nor through its registry. Spec: image "Image Manifest Property
-        /// Descriptions": `mediaType` is optional in OCI documents, never in Docker's.
+        /// What a text is that says it neither itself nor through its registry.
+        ///
+        /// Spec: image "Image Manifest Property Descriptions": `mediaType` is optional in OCI documents, never in Docker's.
         var impliedType: MediaType? {
             if manifests != nil { return .ociIndex }
             return config != nil ? .ociManifest : nil
@@ -160,9 +161,10 @@ package struct DocumentError: Error, Hashable, Sendable, CustomStringConvertible
     package var description: String {
         switch code {
         case .tooLarge(let count): "the manifest has \(count) bytes; at most \(Document.byteLimit) are accepted"
-        case .unreadable(let reason): "the manifest cannot be read: \(String(reason.prefix(300)).printable)"
+        case .unreadable(let reason): "the manifest cannot be read: \(reason.printableExcerpt)"
         case .typesDisagree(let declared, let own):
-            "the manifest says that it is \(own.rawValue.printable), its source says \(declared.rawValue.printable)"
+            "the manifest says that it is \(own.rawValue.printableExcerpt), "
+                + "its source says \(declared.rawValue.printableExcerpt)"
         case .ambiguous: "the manifest is an image and an index at once"
         case .schema1:
             "it is a Docker schema 1 manifest, a form without sizes that registries gave up; "

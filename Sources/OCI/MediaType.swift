@@ -1,4 +1,6 @@
-/// A media type of the OCI and Docker families. Any text is allowed: registries hold artifacts of every type.
+/// A media type of the OCI and Docker families.
+///
+/// Any text is allowed: registries hold artifacts of every type.
 public struct MediaType: RawRepresentable, Hashable, Sendable, Codable, CustomStringConvertible {
     /// The text of the type, without parameters.
     public let rawValue: String

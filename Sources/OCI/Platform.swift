@@ -2,9 +2,9 @@
 ///
 /// Spec: image "Image Index Property Descriptions", `platform`.
 public struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
-    /// `linux`, `windows`, …
+    /// The operating system: `linux`, `windows` and so on.
     public let os: String
-    /// `amd64`, `arm64`, …
+    /// The architecture of the processor: `amd64`, `arm64` and so on.
     public let architecture: String
     /// The variant of the processor: `v8`.
     public let variant: String?

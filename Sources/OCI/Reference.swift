@@ -37,7 +37,7 @@ public struct Reference: Hashable, Sendable, CustomStringConvertible {
     public let repository: Repository
     /// The tag, if the reference has one.
     public let tag: Tag?
-    /// The digest, if the reference has one. It decides where both are given.
+    /// The digest, if the reference has one, which decides where both are given.
     public let digest: Digest?
 
     /// The canonical form: `docker.io/library/alpine:3.20`.

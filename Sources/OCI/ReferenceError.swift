@@ -30,7 +30,7 @@ public struct ReferenceError: Error, Hashable, Sendable, CustomStringConvertible
     /// One line: subject, place, cause.
     public var description: String {
         guard code != .nameEmpty else { return "a reference must not be empty" }
-        return "\"\(String(text.prefix(300)).printable)\" is not a valid reference: \(reason)\(place)"
+        return "\"\(text.printableExcerpt)\" is not a valid reference: \(reason)\(place)"
     }
 
     private var reason: String {
@@ -49,8 +49,9 @@ public struct ReferenceError: Error, Hashable, Sendable, CustomStringConvertible
 
     private var place: String {
         guard code != .nameTooLong, code != .nameIsIdentifier else { return "" }
-        let rest = text.utf8.dropFirst(offset)
-        guard let next = Substring(rest).first else { return ", at its end" }
+        // A scalar, not a character: that can be as long as the text.
+        let rest = Substring(text.utf8.dropFirst(offset))
+        guard let next = rest.unicodeScalars.first else { return ", at its end" }
         return ", at character \(offset + 1) (\"\(String(next).printable)\")"
     }
 }

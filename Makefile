@@ -1,0 +1,87 @@
+# Everything for building, testing and measuring Drayage. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+SWIFT ?= swift
+# Root needs no sudo, and a container may have none.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+# What drayage is built with, and what its tests, its demo and its benchmark run beside it.
+BUILD_PACKAGES := libarchive-dev libssl-dev pkg-config zlib1g-dev
+TEST_PACKAGES := apache2-utils binutils ca-certificates containerd curl docker-registry dpkg-dev e2fsprogs gzip \
+	libarchive-tools openssl podman skopeo tar umoci xz-utils zstd
+BENCH_PACKAGES := time
+
+# A build of its own for each set of flags: changing flags builds everything anew.
+RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
+
+.DEFAULT_GOAL := build
+.PHONY: help build release test demo bench install sanitize format lint clean build-packages test-packages \
+	bench-packages
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: build-packages ## build the debug binary, .build/debug/drayage
+	$(SWIFT) build --product drayage
+
+release: build-packages ## build the binary that is installed; it needs no Swift runtime
+	$(SWIFT) build $(RELEASE) --product drayage
+
+test: test-packages ## build and run all tests
+	$(SWIFT) test
+
+demo: test-packages ## carry real images from one registry to another
+	$(SWIFT) build
+	fixtures/demo.sh "$$($(SWIFT) build --show-bin-path)"
+
+bench: bench-packages ## measure a release build beside skopeo and the machine's own floors
+	$(SWIFT) build $(RELEASE)
+	fixtures/bench.sh "$$($(SWIFT) build $(RELEASE) --show-bin-path)"
+
+install: release ## install the stripped binary and the shell completions below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -s "$$($(SWIFT) build $(RELEASE) --show-bin-path)/drayage" $(DESTDIR)$(PREFIX)/bin/drayage
+	cd $(DESTDIR)$(PREFIX)/share && ../bin/drayage --generate-completion-script bash \
+		>bash-completion/completions/drayage
+	cd $(DESTDIR)$(PREFIX)/share && ../bin/drayage --generate-completion-script zsh >zsh/site-functions/_drayage
+	cd $(DESTDIR)$(PREFIX)/share && ../bin/drayage --generate-completion-script fish \
+		>fish/vendor_completions.d/drayage.fish
+
+sanitize: test-packages ## run all tests under the thread and the address sanitizer
+	$(SWIFT) test --sanitize=thread --scratch-path .build-thread
+	# XCTest and Foundation leak.
+	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build-address
+
+format: ## format all Swift sources
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests fixtures Package.swift
+
+lint: ## fail on anything that the formatter or the house's rules would change
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests fixtures Package.swift
+	! grep -rnE '(TODO|FIXME|XXX|fatalError\(|try!|@unchecked Sendable|nonisolated\(unsafe\))' Sources
+	! grep -rnE '^ *(public |package )?import Foundation$$' Sources
+
+clean: ## remove everything that was built
+	rm -rf .build .build-release .build-thread .build-address
+
+build-packages:
+	@$(call install-missing,$(BUILD_PACKAGES))
+
+test-packages:
+	@$(call install-missing,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+
+bench-packages:
+	@$(call install-missing,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES))
+
+# Only what is missing, so that a machine that has everything needs neither root nor the net.
+define install-missing
+	missing=; for package in $(1); do \
+		dpkg-query --show --showformat='$${Status}' $$package 2>/dev/null | grep -q '^install ok installed' \
+			|| missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		$(SUDO) apt-get update --quiet && \
+		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install --quiet --yes --no-install-recommends $$missing; \
+	fi
+endef

@@ -1,0 +1,203 @@
+import Foundation
+import Synchronization
+
+/// Debian's `docker-registry` (distribution 2.8), run for one test on a free port of this machine.
+///
+/// It ends with the value, and with the tests: it lives only as long as a pipe that the tests hold open.
+package final class DockerRegistry: Sendable {
+    /// How the registry is set up.
+    package struct Options: Sendable {
+        /// Who may come in; everybody where it is nil.
+        package var user: (name: String, password: String)?
+        /// Whether it speaks TLS, with a certificate of its own authority.
+        package var usesTLS = false
+        /// Whether manifests and blobs may be deleted.
+        package var allowsDelete = true
+        /// Whether it refuses every change.
+        package var isReadOnly = false
+
+        /// An open registry.
+        package init(
+            user: (name: String, password: String)? = nil,
+            usesTLS: Bool = false,
+            allowsDelete: Bool = true,
+            isReadOnly: Bool = false
+        ) {
+            self.user = user
+            self.usesTLS = usesTLS
+            self.allowsDelete = allowsDelete
+            self.isReadOnly = isReadOnly
+        }
+    }
+
+    /// `127.0.0.1:` and the port.
+    package let address: String
+    /// What it holds.
+    package let storage: RegistryStorage
+    /// The certificate of its authority in PEM; nil without TLS.
+    package let certificateAuthorityPath: String?
+
+    private let scratch: ScratchDirectory
+    private let shell: RunningCommand
+    private let keepsOpen: Mutex<Int32?>
+    private let usesTLS: Bool
+
+    /// Starts a registry and waits until it takes connections.
+    ///
+    /// - Parameters:
+    ///   - root: where it keeps its content; nil is a directory that goes with it.
+    ///   - options: how it is set up.
+    /// - Throws: ``MissingToolError`` without the tools, ``DockerRegistryError`` with its log when it does not start.
+    package init(root: String? = nil, options: Options = Options()) throws {
+        let scratch = try ScratchDirectory()
+        self.scratch = scratch
+        storage = RegistryStorage(root: root ?? scratch.path("storage"))
+        usesTLS = options.usesTLS
+        certificateAuthorityPath = options.usesTLS ? try TestCertificate.make(in: scratch).authorityPath : nil
+        if let user = options.user {
+            let line = try Command("htpasswd", ["-nbB", "-C", "4", user.name, user.password]).check().output
+            try scratch.write(line, to: "htpasswd")
+        }
+        let configuration = Self.configuration(options, root: storage.root, directory: scratch.path)
+        let path = try scratch.write(configuration, to: "config.yml")
+        let registry = try Command("docker-registry").executablePath()
+        for log in ["access.log", "registry.log"] { try scratch.write("", to: log) }
+        let command = Command("sh", ["-c", Self.script, registry, path, scratch.path])
+        let (running, input) = try RunningCommand.startHoldingInput(command)
+        shell = running
+        keepsOpen = Mutex(input)
+        do {
+            address = "127.0.0.1:\(try Self.port(from: scratch, of: running))"
+        } catch {
+            close(input)
+            throw error
+        }
+    }
+
+    deinit { stop() }
+
+    /// Ends the registry and waits until it has gone.
+    package func stop() {
+        let input = keepsOpen.withLock { input in
+            defer { input = nil }
+            return input
+        }
+        guard let input else { return }
+        close(input)
+        _ = shell.wait()
+    }
+
+    /// Its log, for the message of a test that failed.
+    package var log: String { text("registry.log") }
+
+    /// The requests that it has answered, in the order in which the answers ended.
+    ///
+    /// Of a registry that runs with TLS, the last few may be missing; after ``stop()`` none is.
+    package var requests: [LoggedRequest] {
+        settle()
+        return text("access.log").split(separator: "\n").compactMap { LoggedRequest(line: $0) }
+            .filter { !$0.path.contains(Self.mark) }
+    }
+
+    private func text(_ name: String) -> String {
+        String(decoding: (try? scratch.read(name)) ?? [], as: UTF8.self)
+    }
+}
+
+extension DockerRegistry {
+    private static let mark = "drayage-mark"
+
+    /// Ends the registry when stdin does: even tests that are killed leave nothing running.
+    private static let script = """
+        exec 3<&0
+        "$0" serve "$1" </dev/null >"$2/access.log" 2>"$2/registry.log" &
+        registry=$!
+        (cat <&3 >/dev/null; kill $registry 2>/dev/null) >/dev/null 2>&1 &
+        exec 3<&-
+        wait $registry
+        """
+
+    private static func configuration(_ options: Options, root: String, directory: String) -> String {
+        var text = """
+            version: 0.1
+            log: {level: info, formatter: text}
+            storage:
+              filesystem: {rootdirectory: \(root)}
+              delete: {enabled: \(options.allowsDelete)}
+              maintenance: {readonly: {enabled: \(options.isReadOnly)}, uploadpurging: {enabled: false}}
+            http:
+              addr: 127.0.0.1:0
+
+            """
+        if options.usesTLS {
+            text += "  tls: {certificate: \(directory)/server.pem, key: \(directory)/server.key}\n"
+        }
+        if options.user != nil {
+            text += "auth: {htpasswd: {realm: drayage, path: \(directory)/htpasswd}}\n"
+        }
+        return text
+    }
+
+    /// The port that the system gave, from the registry's own log: no two registries can want the same.
+    private static func port(from scratch: ScratchDirectory, of shell: RunningCommand) throws -> UInt16 {
+        for _ in 0..<3000 {
+            let log = String(decoding: try scratch.read("registry.log"), as: UTF8.self)
+            if let found = log.firstMatch(of: /listening on 127\.0\.0\.1:([0-9]+)/), let port = UInt16(found.1) {
+                return port
+            }
+            guard !shell.hasEnded else { throw DockerRegistryError(log: log) }
+            usleep(10_000)
+        }
+        throw DockerRegistryError(log: String(decoding: try scratch.read("registry.log"), as: UTF8.self))
+    }
+
+    /// Waits until the log holds all that was answered.
+    ///
+    /// A line is written after its answer has been read. A request of our own comes after all of those, so when its line
+    /// is there, theirs are, but for what the scheduler turns round; so there are three, one after the other.
+    private func settle() {
+        guard !usesTLS, keepsOpen.withLock({ $0 != nil }) else { return }
+        for number in 0..<3 {
+            let path = "/v2/?\(Self.mark)=\(number)-\(UInt64.random(in: 0 ... .max))"
+            guard (try? LoopbackSocket.get(path, from: address)) != nil else { return }
+            for _ in 0..<500 where !text("access.log").contains(path) { usleep(2000) }
+        }
+    }
+}
+
+/// A request in a registry's access log.
+package struct LoggedRequest: Hashable, Sendable, CustomStringConvertible {
+    /// The method.
+    package let method: String
+    /// The path with its query.
+    package let path: String
+    /// The answer's status.
+    package let status: Int
+    /// The bytes of the answer's body.
+    package let byteCount: Int64
+
+    /// Method, path and status.
+    package var description: String { "\(method) \(path) \(status)" }
+
+    /// Reads a line of Apache's combined log format.
+    init?(line: Substring) {
+        let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
+        guard parts.count > 2 else { return nil }
+        let request = parts[1].split(separator: " ")
+        let numbers = parts[2].split(separator: " ")
+        guard request.count >= 2, numbers.count >= 2, let status = Int(numbers[0]) else { return nil }
+        method = String(request[0])
+        path = String(request[1])
+        self.status = status
+        byteCount = Int64(numbers[1]) ?? 0
+    }
+}
+
+/// The registry did not start.
+package struct DockerRegistryError: Error, CustomStringConvertible {
+    /// What it wrote.
+    package let log: String
+
+    /// The log.
+    package var description: String { "docker-registry did not start: \(log)" }
+}

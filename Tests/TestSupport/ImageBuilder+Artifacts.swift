@@ -1,0 +1,69 @@
+import OCI
+
+extension ImageBuilder {
+    /// What BuildKit adds to an index for one of its images: a manifest for no platform that names the image it attests.
+    package func attestation(of image: TestImage) throws -> TestImage {
+        let statement = Array(#"{"_type":"https://in-toto.io/Statement/v0.1","subject":"\#(image.digest)"}"#.utf8)
+        let unknown = Platform(os: "unknown", architecture: "unknown")
+        let layer = try TestBlob(
+            bytes: statement,
+            mediaType: MediaType(rawValue: "application/vnd.in-toto+json"),
+            diffID: try Digest.of(statement),
+            algorithm: algorithm
+        )
+        var builder = self
+        builder.family = .oci
+        var result = try builder.image(layers: [layer], platform: unknown, command: [])
+        result.annotations = [
+            "vnd.docker.reference.digest": image.digest.description,
+            "vnd.docker.reference.type": "attestation-manifest",
+        ]
+        return result
+    }
+
+    /// Something in a registry that is no image: a manifest with an empty config and a payload of any type.
+    ///
+    /// - Parameters:
+    ///   - payload: the one layer's bytes.
+    ///   - type: the artifact's type.
+    ///   - subject: what it refers to, where it is a signature or the like.
+    /// - Returns: an OCI manifest, whatever the family.
+    /// - Throws: never, unless OpenSSL or zlib refuse.
+    package func artifact(
+        payload: [UInt8] = Array("a chart".utf8),
+        type: String = "application/vnd.cncf.helm.config.v1+json",
+        subject: TestImage? = nil
+    ) throws -> TestImage {
+        let config = try TestBlob(
+            bytes: Array("{}".utf8),
+            mediaType: MediaType(rawValue: "application/vnd.oci.empty.v1+json"),
+            algorithm: algorithm
+        )
+        let layer = try TestBlob(
+            bytes: payload,
+            mediaType: MediaType(rawValue: "application/octet-stream"),
+            algorithm: algorithm
+        )
+        let json = ManifestJSON(
+            mediaType: Family.oci.manifest.rawValue,
+            artifactType: type,
+            config: DescriptorJSON(config),
+            layers: [DescriptorJSON(layer)],
+            subject: subject.map { DescriptorJSON($0.top) }
+        )
+        return TestImage(
+            document: try TestDocument(bytes: try encoded(json), mediaType: .ociManifest, algorithm: algorithm),
+            children: [],
+            config: config,
+            layers: [layer],
+            platform: nil
+        )
+    }
+
+    /// Indexes within indexes, so many levels of them over one image.
+    package mutating func nestedIndex(levels: Int) throws -> TestImage {
+        var result = try image()
+        for _ in 0..<levels { result = try index(of: [result]) }
+        return result
+    }
+}

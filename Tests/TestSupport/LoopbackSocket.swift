@@ -1,0 +1,95 @@
+import Foundation
+
+/// TCP on this machine by system calls: what the tests serve and ask with must not be the networking that they test.
+enum LoopbackSocket {
+    /// A socket that listens on a free port of 127.0.0.1.
+    static func listen() throws -> (descriptor: Int32, port: UInt16) {
+        let descriptor = try make()
+        var address = address(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withSocketAddress(&address) { bind(descriptor, $0, length) }
+        guard bound == 0, Foundation.listen(descriptor, 1024) == 0 else {
+            close(descriptor)
+            throw SystemError("listening on 127.0.0.1")
+        }
+        _ = withSocketAddress(&address) { getsockname(descriptor, $0, &length) }
+        return (descriptor, UInt16(bigEndian: address.sin_port))
+    }
+
+    /// A port of 127.0.0.1 on which nothing listens: connections to it are refused.
+    static func refusedPort() throws -> UInt16 {
+        let (descriptor, port) = try listen()
+        close(descriptor)
+        return port
+    }
+
+    /// Sends all bytes; false when the peer has gone.
+    static func send(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
+        var rest = Array(bytes)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    /// Receives what there is; nil when the peer has gone.
+    static func receive(from descriptor: Int32, atMost limit: Int = 256 << 10) -> [UInt8]? {
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
+            var count = recv(descriptor, buffer.baseAddress, limit, 0)
+            while count < 0, errno == EINTR { count = recv(descriptor, buffer.baseAddress, limit, 0) }
+            initialized = max(0, count)
+        }
+        return bytes.isEmpty ? nil : bytes
+    }
+
+    /// Lets the next `close` reset the connection instead of ending it.
+    static func resetOnClose(_ descriptor: Int32) {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// The raw answer to a GET, read until the server closes.
+    static func get(_ target: String, from host: String) throws -> [UInt8] {
+        let descriptor = try make()
+        defer { close(descriptor) }
+        var address = address(port: host.split(separator: ":").last.flatMap { UInt16($0) } ?? 0)
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        guard withSocketAddress(&address, { connect(descriptor, $0, length) }) == 0 else {
+            throw SystemError("connecting to \(host)")
+        }
+        guard send("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8, to: descriptor) else {
+            throw SystemError("asking \(host)")
+        }
+        var result: [UInt8] = []
+        while let more = receive(from: descriptor) { result += more }
+        return result
+    }
+
+    private static func make() throws -> Int32 {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw SystemError("making a socket") }
+        return descriptor
+    }
+
+    private static func address(port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        address.sin_port = port.bigEndian
+        return address
+    }
+
+    private static func withSocketAddress(
+        _ address: inout sockaddr_in,
+        _ body: (UnsafeMutablePointer<sockaddr>) -> Int32
+    ) -> Int32 {
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0) }
+        }
+    }
+}
