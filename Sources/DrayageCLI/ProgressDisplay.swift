@@ -1,4 +1,3 @@
-import CLinux
 import Drayage
 import Synchronization
 
@@ -59,8 +58,7 @@ final class ProgressDisplay: Sendable {
         state.withLock { state in
             guard !state.hasEnded else { return }
             if isLive {
-                let columns = Int(linux_terminal_columns(output.descriptor))
-                output.write(state.erasure + state.draw(columns: columns > 0 ? columns : 80))
+                output.write(state.erasure + state.draw(columns: output.columns ?? 80))
             } else if let line = state.statusLine {
                 output.write(line + "\n")
             }

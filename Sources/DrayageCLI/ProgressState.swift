@@ -36,7 +36,7 @@ struct ProgressState {
             phase = "moving"
             (plannedBlobCount, plannedByteCount) = (blobCount, byteCount)
             start = .now
-            return "\(blobCount) blobs to move, \(ByteText.size(byteCount))"
+            return blobCount == 0 ? nil : "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(ByteText.size(byteCount))"
         case .blobStarted(let digest, let byteCount):
             flights[digest] = Flight(byteCount: byteCount)
         case .blobAdvanced(let digest, let byteCount):

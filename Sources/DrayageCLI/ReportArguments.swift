@@ -40,16 +40,24 @@ struct ReportArguments: ParsableArguments {
             throw error
         } catch {
             display.end()
-            let text = error is CancellationError ? "interrupted; nothing was left behind" : "\(error)"
-            Message.error(text)
+            Message.error(error is CancellationError ? Self.interruption(of: command) : "\(error)")
             try write(Report(command: command, error: error))
             throw ExitCode(ExitStatus(of: error).rawValue)
         }
         try write(report)
-        if !quiet, !json { OutputStream.standardOutput.write(ReportText(report).text) }
-        for failure in report.failures { Message.error(failure.message) }
+        if !quiet, !json { OutputStream.standardOutput.write(ReportText(report, columns: OutputStream.standardOutput.columns).text) }
+        for failure in ReportText(report).failures { Message.error(failure) }
         if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
         if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }
+    }
+
+    /// What an interruption leaves, which is what the user wants to know next.
+    private static func interruption(of command: String) -> String {
+        switch command {
+        case "bundle": "interrupted; no file was left"
+        case "push": "interrupted; what has arrived is not sent again by the same command"
+        default: "interrupted"
+        }
     }
 
     private func write(_ report: Report) throws {

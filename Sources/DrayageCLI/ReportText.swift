@@ -3,12 +3,17 @@ import Drayage
 /// A report as a person reads it.
 struct ReportText {
     private let report: Report
+    private let columns: Int?
 
-    init(_ report: Report) { self.report = report }
+    /// - Parameter columns: the width of the terminal that it is for, nil for anything else.
+    init(_ report: Report, columns: Int? = nil) {
+        self.report = report
+        self.columns = columns
+    }
 
     /// What goes to stdout.
     var text: String {
-        if let repositories = report.repositories { return Self.text(of: repositories) }
+        if let repositories = report.repositories { return text(of: repositories) }
         switch report.command {
         case "list": return imageTable
         case "verify": return ""
@@ -26,7 +31,7 @@ struct ReportText {
                 ]
             },
             rightAligned: [2]
-        ).text
+        ).text(columns: columns)
     }
 
     private var planTable: String {
@@ -40,7 +45,7 @@ struct ReportText {
                 ]
             },
             rightAligned: [2]
-        ).text
+        ).text(columns: columns)
     }
 
     private var resultTable: String {
@@ -50,7 +55,26 @@ struct ReportText {
                 [$0.status.rawValue, $0.target ?? $0.reference, $0.digest?.description ?? ""]
             },
             rightAligned: []
-        ).text
+        ).text(columns: columns)
+    }
+
+    /// What failed, each cause once, with the images that it keeps away.
+    var failures: [String] {
+        var order: [String] = []
+        var subjects: [String: [String]] = [:]
+        for failure in report.failures {
+            if subjects[failure.message] == nil { order.append(failure.message) }
+            if !failure.message.contains(failure.subject), failure.subject != report.command {
+                subjects[failure.message, default: []].append(failure.subject)
+            } else {
+                subjects[failure.message, default: []] += []
+            }
+        }
+        return order.map { message in
+            let affected = subjects[message] ?? []
+            guard let first = affected.first else { return message }
+            return message + "; needed by \(first)" + (affected.count > 1 ? " and \(affected.count - 1) more" : "")
+        }
     }
 
     /// One line at the end, for stderr.
@@ -87,12 +111,12 @@ struct ReportText {
         report.failures.isEmpty ? "" : "; left out: \(Self.count(report.failures.count, "image"))"
     }
 
-    private static func text(of repositories: [Report.RepositoryTags]) -> String {
+    private func text(of repositories: [Report.RepositoryTags]) -> String {
         TextTable(
             header: ["REPOSITORY", "TAGS"],
             rows: repositories.map { [$0.repository, $0.tags.joined(separator: ", ")] },
             rightAligned: []
-        ).text
+        ).text(columns: columns)
     }
 
     private static func action(_ image: Report.Image) -> String {
@@ -105,56 +129,4 @@ struct ReportText {
     private static func size(_ byteCount: Int64?) -> String { byteCount.map { ByteText.size($0) } ?? "" }
 
     private static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
-}
-
-/// Rows of cells, lined up.
-struct TextTable {
-    let header: [String]?
-    let rows: [[String]]
-    let rightAligned: Set<Int>
-
-    /// The lines, each with its end.
-    var text: String {
-        let lines = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.terminalSafe) }
-        var widths: [Int] = []
-        for line in lines {
-            for (index, cell) in line.enumerated() {
-                if index == widths.count { widths.append(0) }
-                widths[index] = max(widths[index], cell.count)
-            }
-        }
-        return lines.map { line in
-            let cells = line.enumerated().map { index, cell in
-                let padding = String(repeating: " ", count: widths[index] - cell.count)
-                if rightAligned.contains(index) { return padding + cell }
-                return index == line.count - 1 ? cell : cell + padding
-            }
-            return cells.joined(separator: "  ") + "\n"
-        }.joined()
-    }
-}
-
-/// Numbers of bytes as a person reads them.
-enum ByteText {
-    /// In decimal units, three digits at least: `1.23 GB`.
-    static func size(_ byteCount: Int64) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
-        var value = Double(byteCount)
-        var unit = 0
-        while value >= 999.5, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        guard unit > 0 else { return "\(byteCount) B" }
-        let digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
-        return "\(decimal(value, digits: digits)) \(units[unit])"
-    }
-
-    private static func decimal(_ value: Double, digits: Int) -> String {
-        let scale = digits == 2 ? 100 : digits == 1 ? 10 : 1
-        let scaled = Int((value * Double(scale)).rounded())
-        guard digits > 0 else { return "\(scaled)" }
-        let fraction = "\(scaled % scale)"
-        return "\(scaled / scale)." + String(repeating: "0", count: digits - fraction.count) + fraction
-    }
 }

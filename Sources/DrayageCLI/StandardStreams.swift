@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Standard input, read whole, once.
@@ -29,6 +30,12 @@ struct OutputStream: Sendable {
 
     /// Whether a person looks at it.
     var isTerminal: Bool { isatty(descriptor) == 1 }
+
+    /// The width of the terminal behind it, nil where it is none.
+    var columns: Int? {
+        let columns = Int(linux_terminal_columns(descriptor))
+        return columns > 0 ? columns : nil
+    }
 
     /// Writes text.
     ///

@@ -64,6 +64,7 @@ extension LayoutError {
         case .unreadable(let reason): "it cannot be read: \(reason.printable)"
         case .endsEarly(let offset): "it ended at byte \(offset) while it was being read"
         case .notRegularFile(let kind): "it is \(kind); a bundle is a file"
+        case .system(self.operation.rawValue, let errno): errorText(errno)
         case .system(let operation, let errno): "\(operation): \(errorText(errno))"
         case .digest(let reason): reason.printable
         default: "\(code)".printable

@@ -1,5 +1,3 @@
-import Archive
-import FoundationEssentials
 import Glibc
 package import OCI
 

@@ -21,5 +21,6 @@ package struct LayoutSlot: Sendable {
             throw file.error(.beyondBlob(descriptor.digest, byteCount: descriptor.size))
         }
         try unsafe file.write(bytes, at: blob.offset + offset)
+        file.startWriteBack(ofWindowsBefore: blob.offset + offset + Int64(bytes.count), byteCount: bytes.count)
     }
 }

@@ -1,5 +1,4 @@
 import Archive
-import Glibc
 import OCI
 import Synchronization
 

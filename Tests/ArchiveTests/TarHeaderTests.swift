@@ -4,20 +4,22 @@ import Testing
 @Suite struct TarHeaderTests {
     static let hex = String(repeating: "0123456789abcdef", count: 8)
 
-    @Test(arguments: [
-        // Nothing to pad.
-        [("oci-layout", 0), ("index.json", 512), ("a", 1024)],
-        // Everything to pad.
-        [("oci-layout", 30), ("blobs/sha256/\(hex.prefix(64))", 1), ("b", 511), ("c", 513)],
-        // 141 characters with nowhere to split them: a pax header.
-        [("blobs/sha512/\(hex)", 100), ("after", 1)],
-        // Long enough for the prefix of ustar, and too long for it.
-        [(String(repeating: "d/", count: 80) + "file", 7), (String(repeating: "deep/", count: 80) + "file", 7)],
-        // The last size that ustar can hold in octal, and the first that needs pax.
-        [("blobs/sha256/\(hex.prefix(64))", (8 << 30) - 1), ("a", 1), ("blobs/sha256/\(hex.suffix(64))", 8 << 30)],
-        [("blobs/sha256/\(hex.prefix(64))", 9 << 30), ("z", 3)],
-        [],
-    ] as [[(String, Int64)]])
+    @Test(
+        arguments: [
+            // Nothing to pad.
+            [("oci-layout", 0), ("index.json", 512), ("a", 1024)],
+            // Everything to pad.
+            [("oci-layout", 30), ("blobs/sha256/\(hex.prefix(64))", 1), ("b", 511), ("c", 513)],
+            // 141 characters with nowhere to split them: a pax header.
+            [("blobs/sha512/\(hex)", 100), ("after", 1)],
+            // Long enough for the prefix of ustar, and too long for it.
+            [(String(repeating: "d/", count: 80) + "file", 7), (String(repeating: "deep/", count: 80) + "file", 7)],
+            // The last size that ustar can hold in octal, and the first that needs pax.
+            [("blobs/sha256/\(hex.prefix(64))", (8 << 30) - 1), ("a", 1), ("blobs/sha256/\(hex.suffix(64))", 8 << 30)],
+            [("blobs/sha256/\(hex.prefix(64))", 9 << 30), ("z", 3)],
+            [],
+        ] as [[(String, Int64)]]
+    )
     func `an archive put together is the one that libarchive writes in one go`(_ entries: [(String, Int64)]) throws {
         let expected = try SequentialTar(entries: entries.map { ($0.0, $0.1) })
         var end: Int64 = 0

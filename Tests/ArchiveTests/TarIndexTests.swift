@@ -138,7 +138,10 @@ extension Testing.Tag {
         header.replaceSubrange(124..<136, with: [0x80, 0, 0, 0, 0x7f, 255, 255, 255, 255, 255, 255, 255])
         header.replaceSubrange(148..<156, with: Array("        ".utf8))
         let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
-        header.replaceSubrange(148..<156, with: Array((String(repeating: "0", count: 6 - sum.count) + sum + "\0 ").utf8))
+        header.replaceSubrange(
+            148..<156,
+            with: Array((String(repeating: "0", count: 6 - sum.count) + sum + "\0 ").utf8)
+        )
         #expect(try failure(header + TarBytes.end).isDamage)
     }
 

@@ -1,8 +1,9 @@
 import Foundation
-@testable import ImageLayout
 import OCI
 import TestSupport
 import Testing
+
+@testable import ImageLayout
 
 @Suite struct LayoutPlanTests {
     /// A known entry as text.
@@ -29,7 +30,9 @@ import Testing
 
     @Test func `a bundle is laid out as promised, to the byte`() throws {
         var builder = ImageBuilder(seed: 1)
-        let image = try builder.image(layers: [builder.opaqueLayer(byteCount: 700), builder.opaqueLayer(byteCount: 512)])
+        let image = try builder.image(layers: [
+            builder.opaqueLayer(byteCount: 700), builder.opaqueLayer(byteCount: 512),
+        ])
         let name = "docker.io/library/alpine:3.20"
         let plan = try NamedImages([(name, image)]).plan
         let digest = image.digest

@@ -1,8 +1,9 @@
 import Foundation
-@testable import ImageLayout
 import OCI
 import TestSupport
 import Testing
+
+@testable import ImageLayout
 
 @Suite struct LayoutWriterTests {
     let scratch: ScratchDirectory
@@ -72,7 +73,9 @@ import Testing
         pieces.shuffle(using: &generator)
         let shuffled = pieces
         DispatchQueue.concurrentPerform(iterations: shuffled.count) { index in
-            #expect(throws: Never.self) { try shuffled[index].slot.write(shuffled[index].bytes, at: shuffled[index].offset) }
+            #expect(throws: Never.self) {
+                try shuffled[index].slot.write(shuffled[index].bytes, at: shuffled[index].offset)
+            }
         }
         try writer.seal()
         #expect(try scratch.read("bundle.tar") == scratch.read("expected.tar"))

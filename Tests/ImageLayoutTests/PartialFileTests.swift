@@ -1,8 +1,9 @@
 import Foundation
-@testable import ImageLayout
 import OCI
 import TestSupport
 import Testing
+
+@testable import ImageLayout
 
 @Suite struct PartialFileTests {
     let scratch: ScratchDirectory

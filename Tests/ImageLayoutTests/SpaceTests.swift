@@ -1,8 +1,9 @@
 import Foundation
-@testable import ImageLayout
 import OCI
 import TestSupport
 import Testing
+
+@testable import ImageLayout
 
 @Suite struct SpaceTests {
     let scratch: ScratchDirectory
@@ -55,7 +56,9 @@ import Testing
 
         let path = mount.path + "/bundle.tar"
         var builder = ImageBuilder(seed: 2)
-        let images = try NamedImages([("r.example/a:1", builder.image(layers: [builder.opaqueLayer(byteCount: 8 << 20)]))])
+        let images = try NamedImages([
+            ("r.example/a:1", builder.image(layers: [builder.opaqueLayer(byteCount: 8 << 20)]))
+        ])
         let plan = try images.plan
         let before = mount.usedByteCount
         let writer = try LayoutWriter(plan: plan, path: path, replaceExisting: false)
@@ -79,13 +82,13 @@ import Testing
         let slot = writer.slot(for: try #require(plan.blobs.last))
         let error = try #require(throws: LayoutError.self) { try slot.write(Array(hog.prefix(8 << 20)), at: 0) }
         #expect(error.code == .system(operation: "writing", errno: ENOSPC))
-        #expect(error.description == "writing \(path).partial: writing: No space left on device")
+        #expect(error.description == "writing \(path).partial: No space left on device")
     }
 
     @Test(.tags(.interop), .enabled(if: Mount.isPossibleOfImages, "mounting needs root and loop devices"))
     func `a file system that cannot hold so large a file is an error`() throws {
         // With blocks of 1 KiB a file of ext2 ends at 16 GiB.
-        let make = ["mkfs.ext2", "-q", "-b", "1024", "-N", "16"]
+        let make = ["mkfs.ext2", "-q", "-b", "1024", "-N", "16", "-O", "uninit_bg"]
         let mount = try Mount.image(in: scratch, byteCount: 24 << 30, make)
         let plan = try plan(byteCount: 18 << 30)
         let error = try failure(plan, in: mount.path)
