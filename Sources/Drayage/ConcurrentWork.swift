@@ -1,10 +1,16 @@
 import Synchronization
 
-/// Works on items, at most `limit` at a time. Working on one may bring up more, which are taken in turn.
+/// Works on items, at most `limit` at a time.
+///
+/// Working on one may bring up more, which are taken in turn.
 ///
 /// The first error cancels what is under way, is waited for and is thrown.
 ///
-/// - Parameter work: returns the items that are to be worked on because of this one.
+/// - Parameters:
+///   - items: what to begin with.
+///   - limit: the most items that are worked on at once.
+///   - work: returns the items that are to be worked on because of this one.
+/// - Throws: the first error of `work`.
 func forEachConcurrently<Item: Sendable>(
     _ items: some Sequence<Item>,
     limit: Int,

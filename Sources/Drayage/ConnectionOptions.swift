@@ -14,7 +14,9 @@ public struct ConnectionOptions: Sendable {
     public var tlsRegistries: [String] = []
     /// The most requests in flight to one registry.
     public var parallelism = 32
-    /// Where each request is noted, at the level `debug`. No secret is.
+    /// Where each request is noted, at the level `debug`.
+    ///
+    /// No secret is.
     public var logger = Logger(label: "drayage")
     /// The environment in which docker's `config.json` is looked for.
     public var environment: [String: String] = ProcessInfo.processInfo.environment
@@ -25,7 +27,9 @@ public struct ConnectionOptions: Sendable {
     /// The defaults: TLS but on loopback, the credentials of docker's `config.json`.
     public init() {}
 
-    /// Sets the credentials for a registry. They go before those of docker's `config.json`.
+    /// Sets the credentials for a registry.
+    ///
+    /// They go before those of docker's `config.json`.
     public mutating func setCredentials(username: String, password: String, for registry: String) {
         credentials[registry] = Credentials(username: username, password: password)
     }

@@ -1,6 +1,8 @@
 /// The manifests and indexes of a set of images, and what is beneath each.
 struct ImageGraph: Sendable {
-    /// The documents by digest. Some may be missing in a damaged bundle.
+    /// The documents by digest.
+    ///
+    /// Some may be missing in a damaged bundle.
     var documents: [Digest: Document] = [:]
 
     /// A document and all that are beneath it, each once, parents first.

@@ -15,7 +15,9 @@ public struct ImageList: Sendable {
 
     /// Adds the references of a list: one a line; what follows `#` at a line's start or after a blank is a comment.
     ///
-    /// - Parameter name: what errors call the list.
+    /// - Parameters:
+    ///   - text: the list.
+    ///   - name: what errors call it.
     public mutating func add(contentsOf text: String, name: String) {
         let text = text.hasPrefix("\u{feff}") ? text.dropFirst() : text[...]
         // "\r\n" is one Character, so it is one separator.

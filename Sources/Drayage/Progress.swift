@@ -1,4 +1,6 @@
-/// What happens while a job runs. Events come from many threads at once, each blob's own in order.
+/// What happens while a job runs.
+///
+/// Events come from many threads at once, each blob's own in order.
 @nonexhaustive
 public enum ProgressEvent: Sendable {
     /// The work begins: so many references are to be looked up.
@@ -23,5 +25,7 @@ public enum ProgressEvent: Sendable {
     case sealing
 }
 
-/// Takes events as they happen. It is called on the hot path and must not wait.
+/// Takes events as they happen.
+///
+/// It is called on the hot path and must not wait.
 public typealias ProgressHandler = @Sendable (ProgressEvent) -> Void

@@ -13,12 +13,14 @@ struct PushPlan: Sendable {
         case overwrite(Digest)
         /// The name has another digest, which it keeps.
         case skip(Digest)
+        /// The target would not say what it has there.
+        case fail
 
         /// Whether the image is sent.
         var sends: Bool {
             switch self {
             case .create, .overwrite: true
-            case .upToDate, .skip: false
+            case .upToDate, .skip, .fail: false
             }
         }
     }
@@ -29,6 +31,8 @@ struct PushPlan: Sendable {
         let repository: Repository
         let target: ManifestTarget
         var action = Action.create
+        /// Why the image cannot be sent, where that is known already.
+        var failure: (any Error)?
 
         var name: String { target.name(in: repository) }
     }
@@ -83,8 +87,12 @@ extension PushPlan {
     ///
     /// - Parameters:
     ///   - images: the images, with what becomes of them.
+    ///   - graph: the manifests of the bundle.
+    ///   - limit: how many questions are asked at once.
     ///   - has: asks the target whether a repository has a blob. Only blobs that no repository is known to have are
     ///     asked for, once each.
+    /// - Returns: the blobs that have to be uploaded or mounted, in the order of their digests.
+    /// - Throws: what `has` throws.
     static func blobs(
         for images: [Image],
         graph: ImageGraph,
@@ -96,7 +104,7 @@ extension PushPlan {
         var known: [Digest: [Repository]] = [:]
         var existing: Set<Repository> = []
         for image in images {
-            if image.action != .create { existing.insert(image.repository) }
+            if image.action != .create, image.action != .fail { existing.insert(image.repository) }
             for blob in graph.blobs(from: image.image.descriptor.digest) {
                 if image.action == .upToDate {
                     known[blob.digest, default: []].append(image.repository)

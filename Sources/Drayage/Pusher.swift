@@ -53,7 +53,7 @@ public struct Pusher: Sendable {
             images = try await decideActions(images, policy: options.onExisting, client: client)
             let graph = ImageGraph(documents: reader.documents)
             let blobs = try await PushPlan.blobs(for: images, graph: graph, limit: connections.parallelism) {
-                try await client.hasBlob($0, in: $1)
+                try await has($0, in: $1, client: client)
             }
             let plan = PushPlan(images: images, blobs: blobs)
             var failures: [String: any Error] = [:]
@@ -82,16 +82,23 @@ public struct Pusher: Sendable {
         policy: ExistingTagPolicy,
         client: RegistryClient
     ) async throws -> [PushPlan.Image] {
-        let existing = try await collectConcurrently(images.indices, limit: connections.parallelism) { index in
-            (index, try await client.headManifest(images[index].target, in: images[index].repository))
+        let answers = try await collectConcurrently(images.indices, limit: connections.parallelism) { index in
+            (index, try await existingDigest(of: images[index], client: client))
         }
         var result = images
         var conflicts: [String] = []
-        for case (let index, let digest?) in existing {
+        for (index, answer) in answers {
             let image = images[index]
-            if digest == image.image.descriptor.digest {
+            switch answer {
+            case .failure(let error):
+                result[index].action = .fail
+                result[index].failure = error
+                progress(.imageFailed(name: image.name, message: error.description))
+            case .success(nil):
+                break
+            case .success(image.image.descriptor.digest):
                 result[index].action = .upToDate
-            } else {
+            case .success(let digest?):
                 result[index].action = policy == .overwrite ? .overwrite(digest) : .skip(digest)
                 conflicts.append(
                     "\(image.name) exists with the digest \(digest), the bundle has \(image.image.descriptor.digest)"
@@ -102,6 +109,31 @@ public struct Pusher: Sendable {
             throw DrayageError(.tagExists, conflicts.sorted().joined(separator: "\n"))
         }
         return result
+    }
+
+    /// Whether the target has a blob.
+    ///
+    /// Where it will not say, the upload will tell why.
+    private func has(_ blob: Descriptor, in repository: Repository, client: RegistryClient) async throws -> Bool {
+        do {
+            return try await client.hasBlob(blob, in: repository)
+        } catch let error as RegistryError where !error.concernsWholeRegistry {
+            return false
+        }
+    }
+
+    /// What a name has in the target, nil where it is free.
+    ///
+    /// - Throws: `RegistryError` where no other image would fare better, `CancellationError`.
+    private func existingDigest(
+        of image: PushPlan.Image,
+        client: RegistryClient
+    ) async throws -> Result<Digest?, RegistryError> {
+        do {
+            return .success(try await client.headManifest(image.target, in: image.repository))
+        } catch let error as RegistryError where !error.concernsWholeRegistry {
+            return .failure(error)
+        }
     }
 }
 

@@ -6,14 +6,14 @@ extension Report {
             var image = Image(describing: planned.image, in: graph, status: isDryRun ? .planned : .pushed)
             image.target = planned.name
             switch planned.action {
-            case .create: break
+            case .create, .fail: break
             case .upToDate: image.status = .upToDate
             case .overwrite(let digest): image.previousDigest = digest
             case .skip(let digest):
                 image.previousDigest = digest
                 image.status = .skipped
             }
-            if let error = failed[planned.name] {
+            if let error = planned.failure ?? failed[planned.name] {
                 image.status = .failed
                 failures.append(Failure(subject: planned.name, error: error))
             }

@@ -21,7 +21,9 @@ struct Resolver: Sendable {
     let parallelism: Int
     let progress: ProgressHandler
 
-    /// Resolves all references. One that fails does not stop the others.
+    /// Resolves all references.
+    ///
+    /// One that fails does not stop the others.
     ///
     /// - Throws: `CancellationError` alone.
     func resolve(_ references: [Reference]) async throws -> Resolution {

@@ -18,7 +18,9 @@ public struct Verifier: Sendable {
         self.progress = progress
     }
 
-    /// Checks every blob's size and digest, and that everything referenced is there. All damage is reported.
+    /// Checks every blob's size and digest, and that everything referenced is there.
+    ///
+    /// All damage is reported.
     ///
     /// - Throws: `LayoutError` where the file cannot be read as a bundle at all, `CancellationError`.
     public func verify(bundle path: String) async throws -> Report {
@@ -90,11 +92,15 @@ public struct Verifier: Sendable {
         progress(.blobStarted(blob.digest, byteCount: blob.size))
         let isCancelled = Atomic<Bool>(false)
         try await withTaskCancellationHandler {
-            try await blocking { try reader.verify(blob) { isCancelled.load(ordering: .relaxed) } }
+            try await blocking {
+                try reader.verify(blob) { byteCount in
+                    if isCancelled.load(ordering: .relaxed) { throw CancellationError() }
+                    progress(.blobAdvanced(blob.digest, byteCount: byteCount))
+                }
+            }
         } onCancel: {
             isCancelled.store(true, ordering: .relaxed)
         }
-        progress(.blobAdvanced(blob.digest, byteCount: blob.size))
         progress(.blobFinished(blob.digest))
     }
 }

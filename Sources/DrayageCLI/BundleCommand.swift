@@ -40,6 +40,7 @@ struct BundleCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard output != nil || dryRun else { throw ValidationError("Missing expected argument '-o <output>'") }
+        guard output != "-" else { throw ValidationError("A bundle is a file; it is not written to stdout") }
     }
 
     func run() async throws {

@@ -13,7 +13,9 @@ struct ConnectionArguments: ParsableArguments {
     @Option(help: "A PEM file of certificates to trust besides the system's.", completion: .file())
     var caFile: String?
 
-    @Option(help: ArgumentHelp("A registry that is spoken to with TLS even on loopback. Repeatable.", valueName: "host"))
+    @Option(
+        help: ArgumentHelp("A registry that is spoken to with TLS even on loopback. Repeatable.", valueName: "host")
+    )
     var tls: [String] = []
 
     @Option(name: [.customShort("u"), .long], help: "The user name; else docker's config.json is asked.")

@@ -3,7 +3,9 @@ import Glibc
 
 /// Ends an operation cleanly when the user or the system asks for it.
 enum Interrupt {
-    /// Runs an operation; SIGINT, SIGTERM and SIGHUP cancel it. A second signal ends the process at once.
+    /// Runs an operation; SIGINT, SIGTERM and SIGHUP cancel it.
+    ///
+    /// A second signal ends the process at once.
     static func cancelling<Result: Sendable>(
         _ operation: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {

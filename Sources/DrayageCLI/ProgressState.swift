@@ -83,7 +83,7 @@ struct ProgressState {
     var statusLine: String? {
         switch phase {
         case "looking up":
-            return resolvedCount > 0 ? "looking up \(resolvedCount) of \(resolvingCount)" : "looking up \(resolvingCount)"
+            return "looking up " + (resolvedCount > 0 ? "\(resolvedCount) of " : "") + "\(resolvingCount)"
         case "moving":
             let done = "\(ByteText.size(movedByteCount)) of \(ByteText.size(plannedByteCount))"
             return "\(percent) \(done), \(finishedBlobCount) of \(plannedBlobCount) blobs\(rate)"

@@ -45,7 +45,8 @@ struct ReportArguments: ParsableArguments {
             throw ExitCode(ExitStatus(of: error).rawValue)
         }
         try write(report)
-        if !quiet, !json { OutputStream.standardOutput.write(ReportText(report, columns: OutputStream.standardOutput.columns).text) }
+        let output = OutputStream.standardOutput
+        if !quiet, !json { output.write(ReportText(report, columns: output.columns).text) }
         for failure in ReportText(report).failures { Message.error(failure) }
         if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
         if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }

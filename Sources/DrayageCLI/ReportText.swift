@@ -5,7 +5,7 @@ struct ReportText {
     private let report: Report
     private let columns: Int?
 
-    /// - Parameter columns: the width of the terminal that it is for, nil for anything else.
+    /// Takes a report, and the width of the terminal that its text is for; nil for anything else.
     init(_ report: Report, columns: Int? = nil) {
         self.report = report
         self.columns = columns
@@ -99,7 +99,8 @@ struct ReportText {
                 """
         case ("verify", _):
             let place = report.target ?? report.bundle ?? ""
-            return "\(place): \(images)\(totals.map { $0.blobCount > 0 ? ", \(blobs), \(size)" : "" } ?? ""), all verified"
+            let content = totals.map { $0.blobCount > 0 ? ", \(blobs), \(size)" : "" } ?? ""
+            return "\(place): \(images)\(content), all verified"
         case ("list", _) where report.repositories == nil:
             return "\(images), \(blobs), \(Self.size(report.bundleByteCount))"
         default:

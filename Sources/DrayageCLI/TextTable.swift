@@ -10,6 +10,7 @@ struct TextTable {
     ///
     /// - Parameter columns: the width of the terminal. Where the lines are wider, the digests are shortened: a line
     ///   that wraps is no table. Nil shortens nothing.
+    /// - Returns: the text, one line a row.
     func text(columns: Int?) -> String {
         let full = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.terminalSafe) }
         let text = Self.text(of: full, rightAligned: rightAligned)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Drayage
 
-/// `drayage verify`: is everything there, and is it what it says?
+/// `drayage verify`: checks that everything is there and is what it says.
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",

@@ -26,10 +26,10 @@ extension LayoutReader {
     ///
     /// - Parameters:
     ///   - blob: what a manifest says of it.
-    ///   - isCancelled: asked before each piece.
-    /// - Throws: `CancellationError`, or ``LayoutError`` with `missing`, `wrongSize` or `wrongDigest`, or with the
+    ///   - advanced: hears of each piece that was read; what it throws ends the verification.
+    /// - Throws: what `advanced` throws, or ``LayoutError`` with `missing`, `wrongSize` or `wrongDigest`, or with the
     ///   system's reason.
-    package func verify(_ blob: Descriptor, isCancelled: () -> Bool) throws {
+    package func verify(_ blob: Descriptor, advanced: (_ byteCount: Int64) throws -> Void = { _ in }) throws {
         guard let range = ranges[blob.digest] else { throw file.error(.missing(blob.digest)) }
         let size = Int64(range.count)
         guard size == blob.size else {
@@ -40,11 +40,11 @@ extension LayoutReader {
         try unsafe buffer.withUnsafeMutableBytes { buffer in
             var done: Int64 = 0
             while done < size {
-                if isCancelled() { throw CancellationError() }
                 let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(min(size - done, 1 << 20))))
                 try unsafe file.read(into: part, at: range.lowerBound + done)
                 unsafe hasher.update(UnsafeRawBufferPointer(part))
                 done += Int64(part.count)
+                try advanced(Int64(part.count))
             }
         }
         let actual = try hasher.finish()

@@ -24,7 +24,13 @@ struct PartialFile: Sendable {
         for _ in 0..<attemptLimit {
             if let file = try open(path, O_CREAT | O_EXCL, absent: EEXIST) {
                 let partial = PartialFile(file: file, finalPath: finalPath)
-                try partial.lock()
+                do throws(LayoutError) {
+                    try partial.lock()
+                } catch {
+                    // On a file system without locks nobody else has it either.
+                    if case .system = error.code { partial.remove() }
+                    throw error
+                }
                 // Between the two calls another run may have taken the file for a left-over and removed it.
                 if try partial.isInPlace() { return partial }
             } else if let file = try open(path, O_NONBLOCK, absent: ENOENT) {

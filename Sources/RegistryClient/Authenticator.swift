@@ -68,7 +68,11 @@ actor Authenticator {
 
     /// Answers the challenges of a registry.
     ///
-    /// - Parameter rejected: the authorization that the request had.
+    /// - Parameters:
+    ///   - challenges: what the registry asks for.
+    ///   - scopes: what the request needs to be allowed.
+    ///   - rejected: the authorization that the request had.
+    ///   - context: what the request is made for.
     /// - Returns: the authorization to try next, nil where there is no other to try.
     /// - Throws: ``RegistryError`` when a token cannot be had or there are no credentials to answer with.
     func answer(

@@ -7,7 +7,9 @@ package struct Challenge: Hashable, Sendable {
     /// The parameters, their names in lower case.
     package let parameters: [String: String]
 
-    /// Reads every challenge of one header value. What cannot be read ends the list; it is never an error.
+    /// Reads every challenge of one header value.
+    ///
+    /// What cannot be read ends the list; it is never an error.
     package static func parse(_ header: String) -> [Challenge] {
         var scanner = Scanner(header)
         var challenges: [Challenge] = []

@@ -1,25 +1,29 @@
 import FoundationEssentials
 import OCI
 
-/// A user name and a password. It never prints either.
-public struct Credentials: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+/// A user name and a password.
+///
+/// It never prints either.
+package struct Credentials: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     let username: String
     let password: String
 
     /// Puts credentials together.
-    public init(username: String, password: String) {
+    package init(username: String, password: String) {
         self.username = username
         self.password = password
     }
 
     /// No secret.
-    public var description: String { "credentials" }
+    package var description: String { "credentials" }
     /// No secret.
-    public var debugDescription: String { description }
+    package var debugDescription: String { description }
     /// No secret: what `dump` and a crash would print.
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
 
-    /// The value of an `Authorization` header. Spec: RFC 7617.
+    /// The value of an `Authorization` header.
+    ///
+    /// Spec: RFC 7617.
     var basicAuthorization: String { "Basic " + Data("\(username):\(password)".utf8).base64EncodedString() }
 }
 
@@ -45,7 +49,9 @@ package struct DockerConfig: Sendable {
         return try parse(Array(text), path: path)
     }
 
-    /// Reads the text of the file. An entry that cannot be read is passed over: the others are still good.
+    /// Reads the text of the file.
+    ///
+    /// An entry that cannot be read is passed over: the others are still good.
     ///
     /// - Throws: ``CredentialsError`` when the text is no such file at all.
     package static func parse(_ text: [UInt8], path: String) throws(CredentialsError) -> DockerConfig {

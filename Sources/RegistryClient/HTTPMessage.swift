@@ -1,5 +1,5 @@
-import OCI
 import NIOHTTP1
+import OCI
 
 /// A request as the layers above the connection see it.
 struct HTTPRequest: Sendable {
@@ -22,7 +22,9 @@ struct HTTPRequest: Sendable {
 
 /// A range of an open file.
 package struct FileRange: Sendable {
-    /// The open file. It must stay open while the range is in use.
+    /// The open file.
+    ///
+    /// It must stay open while the range is in use.
     package let descriptor: Int32
     /// The first byte.
     package let offset: Int64
@@ -37,7 +39,9 @@ package struct FileRange: Sendable {
     }
 }
 
-/// An answer. The body is here only where it was not streamed to a sink.
+/// An answer.
+///
+/// The body is here only where it was not streamed to a sink.
 struct HTTPResponse: Sendable {
     var status: Int
     var headers: HTTPHeaders
@@ -59,6 +63,7 @@ enum BodyHandling: Sendable {
     static let errorBodyLimit = 64 << 10
 }
 
-/// Takes the bytes of a blob as they arrive, in order, with their offset within the blob. It is called on the
-/// connection's thread, and the connection waits for it.
+/// Takes the bytes of a blob as they arrive, in order, with their offset within the blob.
+///
+/// It is called on the connection's thread, and the connection waits for it.
 package typealias BlobSink = @Sendable (_ bytes: RawSpan, _ offset: Int64) throws -> Void

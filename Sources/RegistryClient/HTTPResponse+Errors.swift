@@ -23,10 +23,13 @@ extension HTTPResponse {
         )
     }
 
-    /// The codes and messages of the body. Spec: distribution "Error Codes".
+    /// The codes and messages of the body.
+    ///
+    /// Spec: distribution "Error Codes".
     private var registryMessages: [String] {
         if let answer = try? JSONDecoder().decode(ErrorBody.self, from: Data(body)) {
-            let messages = (answer.errors ?? []).prefix(5).map(\.text) + [answer.details, answer.message].compactMap(\.self)
+            let others = [answer.details, answer.message].compactMap(\.self)
+            let messages = (answer.errors ?? []).prefix(5).map(\.text) + others
             if !messages.isEmpty { return messages.map { String($0.prefix(300)) } }
         }
         let type = headers.first(name: "Content-Type") ?? ""

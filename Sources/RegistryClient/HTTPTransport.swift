@@ -13,8 +13,10 @@ final class HTTPTransport: Sendable {
     private let uploadClient: HTTPClient
     private let logger: Logger
     private let count = Atomic<Int>(0)
-    /// Files of uploads that failed. A connection that is coming down might still read from one, so they stay open as
-    /// long as there are connections: a closed descriptor could become another file's.
+    /// Files of uploads that failed.
+    ///
+    /// A connection that is coming down might still read from one, so they stay open as long as there are connections:
+    /// a closed descriptor could become another file's.
     private let abandonedFiles = Mutex<[NIOFileHandle]>([])
 
     /// The requests that were sent so far.

@@ -4,7 +4,10 @@ package import OCI
 extension RegistryClient {
     /// Fetches a blob: each piece goes through the digest to the sink as it arrives.
     ///
-    /// - Parameter sink: takes the bytes in order; it has had all of them, verified, only when this returns.
+    /// - Parameters:
+    ///   - blob: what is expected: at most its size is read, and its size and digest are verified.
+    ///   - repository: where it is.
+    ///   - sink: takes the bytes in order; it has had all of them, verified, only when this returns.
     /// - Throws: ``RegistryError``, and what the sink throws.
     ///
     /// Spec: distribution "Pulling blobs".

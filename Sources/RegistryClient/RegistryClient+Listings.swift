@@ -23,7 +23,9 @@ extension RegistryClient {
         ) { (page: TagPage) in page.tags ?? [] }
     }
 
-    /// Lists the repositories of a registry, in the registry's order. Not every registry has such a list.
+    /// Lists the repositories of a registry, in the registry's order.
+    ///
+    /// Not every registry has such a list.
     ///
     /// - Throws: ``RegistryError``.
     package func repositories(of registry: String) async throws -> [String] {

@@ -6,7 +6,9 @@ extension RegistryClient {
     ///
     /// - Parameters:
     ///   - target: the tag or the digest. A digest must be the digest of the bytes.
+    ///   - repository: where it is.
     ///   - expected: the descriptor of the parent, where there is one: its size must be right too.
+    /// - Returns: the manifest, verified.
     /// - Throws: ``RegistryError``.
     ///
     /// Spec: distribution "Pulling manifests".
@@ -150,7 +152,9 @@ package enum ManifestTarget: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a request needs to be allowed. Spec: distribution "Token Scope Documentation".
+/// What a request needs to be allowed.
+///
+/// Spec: distribution "Token Scope Documentation".
 enum Scope {
     static let catalog = "registry:catalog:*"
 

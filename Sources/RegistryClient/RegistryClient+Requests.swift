@@ -11,8 +11,16 @@ extension RegistryClient {
     /// Sends a request to a registry: waits for a slot, says who we are where that is asked for, follows redirects.
     ///
     /// - Parameters:
+    ///   - method: the method.
     ///   - path: what follows the registry's base URL, or a whole URL that the registry gave.
+    ///   - registry: the registry.
+    ///   - headers: headers besides those that every request has.
+    ///   - body: what is sent.
     ///   - scopes: what the request needs to be allowed. Spec: distribution "Token Scope Documentation".
+    ///   - handling: what becomes of the answer's body.
+    ///   - context: what the request is made for.
+    /// - Returns: the request as it was sent first, and the answer, whatever its status.
+    /// - Throws: ``RegistryError``, `CancellationError`, and what the sink of a streamed body throws.
     func send(
         _ method: HTTPMethod,
         _ path: String,
@@ -133,7 +141,9 @@ enum RedirectPolicy {
 }
 
 extension HTTPResponse {
-    /// Whether this sends the request elsewhere. A request that changes something is only sent again as it is.
+    /// Whether this sends the request elsewhere.
+    ///
+    /// A request that changes something is only sent again as it is.
     fileprivate func isRedirect(of method: HTTPMethod) -> Bool {
         switch status {
         case 307, 308: true

@@ -39,6 +39,9 @@ extension RegistryClient {
     /// Uploads a blob straight from a file: one request opens the upload, one carries all the bytes.
     ///
     /// - Parameters:
+    ///   - blob: what is uploaded.
+    ///   - repository: where it goes.
+    ///   - file: where its bytes are.
     ///   - session: an upload that is open already; nil opens one.
     ///   - sent: hears of the bytes as they leave.
     /// - Throws: ``RegistryError``.

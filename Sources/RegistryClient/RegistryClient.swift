@@ -11,7 +11,9 @@ import Synchronization
 package final class RegistryClient: Sendable {
     /// What the user decides of the connections.
     package struct Configuration: Sendable {
-        /// The scheme of single registries, where it was said. It overrules ``plainHTTP`` and the rule for loopback.
+        /// The scheme of single registries, where it was said.
+        ///
+        /// It overrules ``plainHTTP`` and the rule for loopback.
         package var schemes: [String: Scheme] = [:]
         /// Whether registries are spoken to without TLS.
         package var plainHTTP = false
@@ -99,7 +101,8 @@ package final class RegistryClient: Sendable {
                 throw error
             } catch {
                 let exists = FileManager.default.fileExists(atPath: path)
-                throw TrustError(path: path, reason: exists ? "it is no PEM file of certificates" : "there is no such file")
+                let reason = exists ? "it is no PEM file of certificates" : "there is no such file"
+                throw TrustError(path: path, reason: reason)
             }
         }
         return tls

@@ -54,6 +54,14 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Details of the cause.
     package let reason: String?
 
+    /// Whether every other request to that registry would fail in the same way.
+    package var concernsWholeRegistry: Bool {
+        switch code {
+        case .unknownHost, .unreachable, .untrustedCertificate, .unsafeTokenServer: true
+        default: false
+        }
+    }
+
     init(
         _ code: Code,
         _ context: RequestContext,

@@ -51,7 +51,9 @@ struct TokenServer: Sendable {
         service = challenge.parameters["service"]
     }
 
-    /// Asks for a token. A redirect is not followed: the credentials are for this server alone.
+    /// Asks for a token.
+    ///
+    /// A redirect is not followed: the credentials are for this server alone.
     func fetch(scopes: [String], transport: HTTPTransport, context: RequestContext) async throws -> Token {
         var url = realm
         if let service { url = URLParts.appending("service", service, to: url) }

@@ -19,7 +19,9 @@ enum URLParts {
         return Origin(scheme: scheme, host: host.lowercased(), port: url.port ?? (scheme == "https" ? 443 : 80))
     }
 
-    /// Resolves a reference against the URL that it came with. What is absolute is taken as it is.
+    /// Resolves a reference against the URL that it came with.
+    ///
+    /// What is absolute is taken as it is.
     ///
     /// Spec: RFC 3986 "Reference Resolution".
     static func resolve(_ location: String, against base: String) -> String? {

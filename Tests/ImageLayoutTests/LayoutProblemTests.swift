@@ -40,7 +40,7 @@ import Testing
         #expect(reader.images.count == 3)
         #expect(reader.range(of: shared.digest) == nil)
         #expect(!reader.blobs.contains { $0.digest == shared.digest })
-        #expect(throws: LayoutError.self) { try reader.verify(shared.descriptor) { false } }
+        #expect(throws: LayoutError.self) { try reader.verify(shared.descriptor) }
         #expect(throws: LayoutError.self) { try reader.bytes(of: shared.digest, limit: 1 << 20) }
         let users = reader.images(needing: [shared.digest])
         #expect(users == [shared.digest: ["r.example/a:1", "r.example/b:1"]])
@@ -52,7 +52,7 @@ import Testing
         let reader = try reader(of: files)
         let size = shared.descriptor.size
         #expect(reader.problems.map(\.code) == [.wrongSize(shared.digest, expected: size, actual: size + 1)])
-        let error = try #require(throws: LayoutError.self) { try reader.verify(shared.descriptor) { false } }
+        let error = try #require(throws: LayoutError.self) { try reader.verify(shared.descriptor) }
         #expect(error.code == .wrongSize(shared.digest, expected: size, actual: size + 1))
         // It has been told; it is not to be told twice.
         #expect(!reader.blobs.contains { $0.digest == shared.digest })
@@ -65,7 +65,7 @@ import Testing
         let reader = try reader(of: layoutFiles(images).map { $0.0 == blobPath(shared.digest) ? ($0.0, damaged) : $0 })
         #expect(reader.problems.isEmpty)
         let actual = try Digest.of(damaged)
-        let error = try #require(throws: LayoutError.self) { try reader.verify(shared.descriptor) { false } }
+        let error = try #require(throws: LayoutError.self) { try reader.verify(shared.descriptor) }
         #expect(error.code == .wrongDigest(expected: shared.digest, actual: actual))
         #expect(error.description == "reading \(reader.path): what should be \(shared.digest) is \(actual)")
         let small = try #require(throws: LayoutError.self) { try reader.bytes(of: shared.digest, limit: 1 << 20) }
@@ -181,13 +181,14 @@ import Testing
         let reader = try reader(of: layoutFiles(NamedImages([("r.example/a:1", builder.image(layers: [layer]))])))
         var pieces = 0
         #expect(throws: CancellationError.self) {
-            try reader.verify(layer.descriptor) {
+            try reader.verify(layer.descriptor) { byteCount in
+                #expect(byteCount == 1 << 20)
                 pieces += 1
-                return pieces == 2
+                if pieces == 2 { throw CancellationError() }
             }
         }
         #expect(pieces == 2)
-        try reader.verify(layer.descriptor) { false }
+        try reader.verify(layer.descriptor)
     }
 
     @Test func `a file that becomes shorter while it is read is damaged`() throws {
@@ -195,7 +196,7 @@ import Testing
         let layer = try builder.layer()
         let reader = try reader(of: layoutFiles(NamedImages([("r.example/a:1", builder.image(layers: [layer]))])))
         #expect(truncate(reader.path, 600) == 0)
-        let error = try #require(throws: LayoutError.self) { try reader.verify(layer.descriptor) { false } }
+        let error = try #require(throws: LayoutError.self) { try reader.verify(layer.descriptor) }
         let range = try #require(reader.range(of: layer.digest))
         #expect(error.code == .endsEarly(at: range.lowerBound))
         #expect(error.isContentDamage)

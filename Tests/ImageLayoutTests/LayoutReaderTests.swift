@@ -37,7 +37,7 @@ import Testing
         let reader = try LayoutReader(path: path)
         #expect(reader.images.map(\.name) == ["r.example/a:1"])
         #expect(reader.problems.isEmpty)
-        for blob in reader.blobs { try reader.verify(blob) { false } }
+        for blob in reader.blobs { try reader.verify(blob) }
     }
 
     @Test func `images have the name that containerd gives them, else the one of the specification`() throws {
@@ -193,7 +193,7 @@ import Testing
             do {
                 let reader = try LayoutReader(path: path)
                 for problem in reader.problems { throw problem }
-                for blob in reader.blobs { try reader.verify(blob) { false } }
+                for blob in reader.blobs { try reader.verify(blob) }
                 #expect(!isContent, "byte \(position)")
                 // What is left: padding, and texts that no digest covers.
                 #expect(!Self.isHeader(position, of: plan), "byte \(position)")

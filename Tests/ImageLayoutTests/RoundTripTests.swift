@@ -56,7 +56,7 @@ import Testing
             #expect(try bytes(of: path, in: range) == content)
             #expect(try reader.bytes(of: digest, limit: content.count) == content)
         }
-        for blob in reader.blobs { try reader.verify(blob) { false } }
+        for blob in reader.blobs { try reader.verify(blob) }
     }
 
     @Test func `two runs give the same bytes`() throws {

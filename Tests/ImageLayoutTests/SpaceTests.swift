@@ -67,7 +67,7 @@ import Testing
         try images.fill(writer, plan)
         try writer.seal()
         let reader = try LayoutReader(path: path)
-        for blob in reader.blobs { try reader.verify(blob) { false } }
+        for blob in reader.blobs { try reader.verify(blob) }
     }
 
     @Test(.tags(.interop), .enabled(if: Mount.isPossibleOfImages, "mounting needs root and loop devices"))
