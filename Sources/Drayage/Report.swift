@@ -135,8 +135,3 @@ extension Report {
         failures = [Failure(subject: command, error: error)]
     }
 }
-
-extension String {
-    /// The text with every control character shown as an escape, fit for a terminal whatever it holds.
-    public var terminalSafe: String { printable }
-}

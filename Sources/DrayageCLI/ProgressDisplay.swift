@@ -68,7 +68,7 @@ final class ProgressDisplay: Sendable {
     private func show(line: String) {
         state.withLock { state in
             guard !state.hasEnded else { return }
-            output.write((isLive ? state.erasure : "") + line.terminalSafe + "\n")
+            output.write((isLive ? state.erasure : "") + line.printable + "\n")
         }
     }
 }

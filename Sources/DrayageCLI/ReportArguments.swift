@@ -86,6 +86,6 @@ enum Message {
     static func note(_ text: String) { write(text) }
 
     private static func write(_ line: String) {
-        OutputStream.standardError.write(line.terminalSafe + "\n")
+        OutputStream.standardError.write(line.printable + "\n")
     }
 }

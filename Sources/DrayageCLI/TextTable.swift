@@ -12,7 +12,7 @@ struct TextTable {
     ///   that wraps is no table. Nil shortens nothing.
     /// - Returns: the text, one line a row.
     func text(columns: Int?) -> String {
-        let full = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.terminalSafe) }
+        let full = ((header.map { [$0] } ?? []) + rows).map { $0.map(\.printable) }
         let text = Self.text(of: full, rightAligned: rightAligned)
         guard let columns, text.split(separator: "\n").contains(where: { $0.count > columns }) else { return text }
         return Self.text(of: full.map { $0.map(Self.shortened) }, rightAligned: rightAligned)

@@ -40,12 +40,12 @@ extension LayoutError {
         case .beingFilled(let process):
             "another run\(process.map { " (process \($0))" } ?? "") is filling it"
         case .noSpace(let needed, let available):
-            "no space left: it takes \(byteText(needed)), the file system has \(byteText(available))"
+            "no space left: it takes \(ByteText.size(needed)), the file system has \(ByteText.size(available))"
         case .fileTooLarge(let needed, let limit?):
-            "it takes \(byteText(needed)), and this process may write files of at most \(byteText(limit)); "
+            "it takes \(ByteText.size(needed)), and this process may write files of at most \(ByteText.size(limit)); "
                 + "raise the limit with ulimit -f"
         case .fileTooLarge(let needed, nil):
-            "it takes \(byteText(needed)), which is more than a file can have on this file system"
+            "it takes \(ByteText.size(needed)), which is more than a file can have on this file system"
         case .beyondBlob(let digest, let count): "more than the \(count) bytes of \(digest) were to be written"
         case .notPlanned(let digest): "it was not planned to hold \(digest)"
         case .partialReplaced: "another program removed or replaced it"
@@ -86,11 +86,3 @@ extension LayoutError {
 
 /// The system's text for a value of `errno`.
 func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
-
-/// A size for people: `1.5 GiB`, rounded down to tenths.
-func byteText(_ count: Int64) -> String {
-    var (unit, size) = ("bytes", Int64(1))
-    for next in ["KiB", "MiB", "GiB", "TiB", "PiB"] where count / size >= 1024 { (unit, size) = (next, size << 10) }
-    guard size > 1 else { return "\(count) bytes" }
-    return "\(count / size).\(count % size * 10 / size) \(unit)"
-}

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import OCI
 
 extension PartialFile {
     /// Makes the file as long as it will be and reserves the space for it, or finds out that there is too little.
@@ -16,14 +17,14 @@ extension PartialFile {
             case EOPNOTSUPP, ENOSYS: return try extend(byteCount)
             case ENOSPC: throw noSpace(byteCount)
             case EFBIG: throw file.error(.fileTooLarge(needed: byteCount, limit: nil))
-            default: throw file.failure("reserving \(byteText(byteCount))")
+            default: throw file.failure("reserving \(ByteText.size(byteCount))")
             }
         }
     }
 
     private func extend(_ byteCount: Int64) throws(LayoutError) {
         guard ftruncate(file.descriptor, Int(byteCount)) == 0 else {
-            guard errno == EFBIG || errno == EINVAL else { throw file.failure("making it \(byteText(byteCount)) long") }
+            guard errno == EFBIG || errno == EINVAL else { throw file.failure("making it \(ByteText.size(byteCount)) long") }
             throw file.error(.fileTooLarge(needed: byteCount, limit: nil))
         }
     }

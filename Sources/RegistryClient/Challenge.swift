@@ -26,12 +26,23 @@ package struct Challenge: Hashable, Sendable {
         mutating func challenge() -> Challenge? {
             skip { $0.isBlank || $0 == UInt8(ascii: ",") }
             guard let scheme = token() else { return nil }
+            skipToken68()
             var parameters: [String: String] = [:]
             while let (name, value) = parameter() {
                 // The first wins: a second one of the same name is not to be trusted more.
                 if parameters[name] == nil { parameters[name] = value }
             }
             return Challenge(scheme: scheme.lowercased(), parameters: parameters)
+        }
+
+        /// Passes over what stands in place of parameters: `Negotiate YII=`. Its padding is no assignment.
+        private mutating func skipToken68() {
+            let start = index
+            skip(while: \.isBlank)
+            guard index > start, token() != nil else { return index = start }
+            skip { $0 == UInt8(ascii: "=") }
+            skip(while: \.isBlank)
+            if index < bytes.count, bytes[index] != UInt8(ascii: ",") { index = start }
         }
 
         /// A name, "=" and a token or a quoted string; nil, with nothing taken, where another challenge begins.

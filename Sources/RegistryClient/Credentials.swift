@@ -88,6 +88,20 @@ package struct DockerConfig: Sendable {
         let username: String?
         let password: String?
 
+        private enum CodingKeys: CodingKey {
+            case auth
+            case username
+            case password
+        }
+
+        init(from decoder: any Decoder) {
+            // A value of another type is an entry that cannot be read, and not the end of the file.
+            let fields = try? decoder.container(keyedBy: CodingKeys.self)
+            auth = try? fields?.decode(String.self, forKey: .auth)
+            username = try? fields?.decode(String.self, forKey: .username)
+            password = try? fields?.decode(String.self, forKey: .password)
+        }
+
         var credentials: Credentials? {
             if let username, let password, !username.isEmpty {
                 return Credentials(username: username, password: password)

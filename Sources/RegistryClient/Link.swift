@@ -15,7 +15,8 @@ package enum Link {
     }
 
     private static func isNext(_ parameter: Substring) -> Bool {
-        let parts = parameter.split(separator: "=", maxSplits: 1).map { $0.filter { !" \t\",".contains($0) } }
-        return parts.count == 2 && parts[0].lowercased() == "rel" && parts[1].lowercased() == "next"
+        let parts = parameter.split(separator: "=", maxSplits: 1)
+        let words = parts.map { $0.lowercased().split { " \t\",".contains($0) } }
+        return words.count == 2 && words[0] == ["rel"] && words[1].contains("next")
     }
 }

@@ -70,7 +70,8 @@ struct TokenServer: Sendable {
         do {
             let answer = try JSONDecoder().decode(Answer.self, from: Data(response.body))
             // What goes into a header must not be able to begin another.
-            guard let value = answer.accessToken ?? answer.token, value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+            guard let value = [answer.accessToken, answer.token].compactMap(\.self).first(where: { !$0.isEmpty }),
+                value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
             else { throw DecodingError.valueNotFound(String.self, .init(codingPath: [], debugDescription: "token")) }
             return Token(value: value, seconds: answer.expiresIn)
         } catch {

@@ -32,7 +32,7 @@ import Testing
         let plan = try plan(byteCount: 2 << 20)
         let error = try failure(plan, in: mount.path)
         #expect(error.code == .noSpace(needed: plan.byteCount, available: 1 << 20))
-        #expect(error.description.hasSuffix("no space left: it takes 2.0 MiB, the file system has 1.0 MiB"))
+        #expect(error.description.hasSuffix("no space left: it takes 2.10 MB, the file system has 1.05 MB"))
         #expect(mount.usedByteCount == 0)
     }
 
@@ -93,7 +93,7 @@ import Testing
         let plan = try plan(byteCount: 18 << 30)
         let error = try failure(plan, in: mount.path)
         #expect(error.code == .fileTooLarge(needed: plan.byteCount, limit: nil))
-        #expect(error.description.hasSuffix("18.0 GiB, which is more than a file can have on this file system"))
+        #expect(error.description.hasSuffix("19.3 GB, which is more than a file can have on this file system"))
     }
 
     @Test func `the limit of the process is found without a signal`() throws {
@@ -106,7 +106,7 @@ import Testing
         let plan = try plan(byteCount: 2 << 40)
         let error = try failure(plan, in: scratch.path)
         #expect(error.code == .fileTooLarge(needed: plan.byteCount, limit: 1 << 40))
-        #expect(error.description.hasSuffix("may write files of at most 1.0 TiB; raise the limit with ulimit -f"))
+        #expect(error.description.hasSuffix("may write files of at most 1.10 TB; raise the limit with ulimit -f"))
     }
 
     static let hasSpace: Bool = {

@@ -1,7 +1,7 @@
-/// Numbers of bytes as a person reads them.
-enum ByteText {
-    /// In decimal units, three digits at least: `1.23 GB`.
-    static func size(_ byteCount: Int64) -> String {
+/// Numbers of bytes as a person reads them, wherever Drayage says one.
+package enum ByteText {
+    /// Says a number in decimal units with three digits: `1.23 GB`.
+    package static func size(_ byteCount: Int64) -> String {
         let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
         var value = Double(byteCount)
         var unit = 0
