@@ -40,8 +40,7 @@ public struct Lister: Sendable {
         return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
             var report = Report(command: "list")
             report.target = target.description
-            let paths =
-                if let path = target.prefix { [path] } else { try await client.repositories(of: target.registry) }
+            let paths = try await paths(in: target, client: client)
             let found = try await collectConcurrently(paths, limit: connections.parallelism) { path in
                 let repository = try Repository(registry: target.registry, path: path)
                 do {
@@ -55,6 +54,21 @@ public struct Lister: Sendable {
             report.totals = Report.Totals()
             report.totals?.requestCount = client.requestCount
             return report
+        }
+    }
+
+    private func paths(in target: RegistryTarget, client: RegistryClient) async throws -> [String] {
+        if let path = target.prefix {
+            return [try Reference(parsing: "\(target.registry)/\(path)").repository.path]
+        }
+        do {
+            return try await client.repositories(of: target.registry)
+        } catch let error as RegistryError where !error.concernsWholeRegistry {
+            throw DrayageError(
+                .other,
+                "\(target.registry) does not say which repositories it has; name one: \(target.registry)/REPOSITORY",
+                underlying: error
+            )
         }
     }
 }

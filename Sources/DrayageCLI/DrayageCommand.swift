@@ -18,7 +18,7 @@ struct DrayageCommand: AsyncParsableCommand {
 
               drayage push bundle.tar registry.site:5000
 
-            Exit codes: 0 done, 1 failed, 2 partly done (the report says which), 3 content does not verify,
+            Exit codes: 0 done, 1 failed, 2 partly done (the report says which), 3 content does not verify, \
             4 not authorised, 64 usage, 130 interrupted.
             """,
         version: Report.drayageVersion,

@@ -36,7 +36,8 @@ struct ProgressState {
             phase = "moving"
             (plannedBlobCount, plannedByteCount) = (blobCount, byteCount)
             start = .now
-            return blobCount == 0 ? nil : "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(ByteText.size(byteCount))"
+            guard blobCount > 0 else { return nil }
+            return "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(ByteText.size(byteCount)) to go"
         case .blobStarted(let digest, let byteCount):
             flights[digest] = Flight(byteCount: byteCount)
         case .blobAdvanced(let digest, let byteCount):
