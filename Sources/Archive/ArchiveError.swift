@@ -80,4 +80,4 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 /// The system's text for a value of `errno`.
-func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)).lowercased() }

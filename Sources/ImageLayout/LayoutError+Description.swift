@@ -85,4 +85,4 @@ extension LayoutError {
 }
 
 /// The system's text for a value of `errno`.
-func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)).lowercased() }

@@ -14,6 +14,19 @@ extension LayoutReader {
         return byOffset.sorted { $0.key < $1.key }.map(\.value)
     }
 
+    /// The blobs in the file that nothing refers to, in the order of their digests.
+    package var strayBlobs: [Descriptor] {
+        var needed = Set(documents.keys)
+        for document in documents.values {
+            for descriptor in document.children + document.blobs { needed.insert(descriptor.digest) }
+        }
+        for top in images.map(\.descriptor) + unnamed { needed.insert(top.digest) }
+        return ranges.filter { !needed.contains($0.key) }.sorted { $0.key < $1.key }.map { digest, range in
+            let type = MediaType(rawValue: "application/octet-stream")
+            return Descriptor(mediaType: type, digest: digest, size: Int64(range.count))
+        }
+    }
+
     /// The names of the images that need some content, in the order of the index; the digest of one without a name.
     package func images(needing content: Set<Digest>) -> [Digest: [String]] {
         let users = LayoutUsers(of: content, tops: images.map(\.descriptor) + unnamed, documents: documents)

@@ -44,9 +44,10 @@ extension LayoutWriter {
     /// Copies behind the end what would be overwritten before its turn.
     ///
     /// That is a blob that changes its group: a config of an image that is dropped and a layer of one that stays comes
-    /// after other layers now. All others keep their order, so each only moves down, onto what has moved already.
+    /// after other layers now, and a manifest that is a config elsewhere comes after all manifests. All others keep their order, so each only moves down, onto what has moved already.
     private func setAside(_ new: LayoutPlan, _ sources: inout [Digest: Int64]) throws(LayoutError) {
-        var last: Int64 = 0
+        // What lies among the documents has to make room for the new ones first.
+        var last = plan.blobs.first?.headerOffset ?? plan.byteCount
         var end = plan.byteCount
         for blob in new.blobs {
             guard let source = sources[blob.descriptor.digest] else { continue }

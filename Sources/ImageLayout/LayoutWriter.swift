@@ -1,4 +1,5 @@
 import Archive
+import Glibc
 import OCI
 import Synchronization
 
@@ -19,8 +20,14 @@ package final class LayoutWriter: Sendable {
 
     /// Refuses a name that could not be sealed: better before anything is fetched for it.
     ///
-    /// - Throws: ``LayoutError`` with `outputExists`, or with `notRegularFile` where something else than a file is there.
+    /// - Throws: ``LayoutError`` with `outputExists`, with `notRegularFile` where something else than a file is there, or
+    ///   with the system's reason where no file can be made in its directory.
     package static func checkOutput(_ path: String, replacesExisting: Bool) throws(LayoutError) {
+        let directory = parentDirectory(of: path)
+        guard unsafe access(directory + "/.", W_OK | X_OK) == 0 else {
+            let operation = "its directory \(directory)"
+            throw LayoutError(.system(operation: operation, errno: errno), .writing, path: path)
+        }
         guard let status = try linkStatus(of: path) else { return }
         if let kind = status.irregularKind { throw LayoutError(.notRegularFile(kind: kind), .writing, path: path) }
         guard replacesExisting else { throw LayoutError(.outputExists, .writing, path: path) }

@@ -3,7 +3,8 @@ import Glibc
 
 /// An open file.
 ///
-/// It is closed when the last reference to it goes. /// Reading and writing are at given offsets, so that any number of threads may do both at once.
+/// It is closed when the last reference to it goes. Reading and writing are at given offsets, so that any number of
+/// threads may do both at once.
 final class OpenFile: Sendable {
     let descriptor: Int32
     /// For errors.

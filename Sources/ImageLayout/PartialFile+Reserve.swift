@@ -24,7 +24,9 @@ extension PartialFile {
 
     private func extend(_ byteCount: Int64) throws(LayoutError) {
         guard ftruncate(file.descriptor, Int(byteCount)) == 0 else {
-            guard errno == EFBIG || errno == EINVAL else { throw file.failure("making it \(ByteText.size(byteCount)) long") }
+            guard errno == EFBIG || errno == EINVAL else {
+                throw file.failure("making it \(ByteText.size(byteCount)) long")
+            }
             throw file.error(.fileTooLarge(needed: byteCount, limit: nil))
         }
     }

@@ -94,9 +94,7 @@ struct PartialFile: Sendable {
     }
 
     private func syncDirectory() throws(LayoutError) {
-        let slash = finalPath.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let directory = slash.map { $0 == finalPath.startIndex ? "/" : String(finalPath[..<$0]) } ?? "."
-        let descriptor = unsafe Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = unsafe Glibc.open(parentDirectory(of: finalPath), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         // A directory may be written to without being readable; then there is nothing to sync it by.
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
@@ -117,6 +115,12 @@ struct PartialFile: Sendable {
         default: throw LayoutError(.system(operation: "creating it", errno: errno), .writing, path: path)
         }
     }
+}
+
+/// The directory in which a path ends.
+func parentDirectory(of path: String) -> String {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
 /// What is under a name, without following a link; nil where there is nothing.

@@ -35,6 +35,9 @@ public struct MediaType: RawRepresentable, Hashable, Sendable, Codable, CustomSt
     /// Whether this is the manifest of one image.
     package var isManifest: Bool { self == .ociManifest || self == .dockerManifest }
 
+    /// Whether this is a type of manifest or index that Drayage reads.
+    package var isKnownDocument: Bool { isIndex || isManifest }
+
     /// Whether this is the config of a runnable image.
     package var isImageConfig: Bool { self == .ociConfig || self == .dockerConfig }
 

@@ -2,18 +2,18 @@
 ///
 /// `description` gives the text back exactly. The host is purely syntactic (`library/debian` has the domain `library`);
 /// what people mean by a reference is ``Reference``.
-public struct ReferenceSyntax: Hashable, Sendable, CustomStringConvertible {
+package struct ReferenceSyntax: Hashable, Sendable, CustomStringConvertible {
     /// The host, with its port.
-    public let domain: String?
+    package let domain: String?
     /// The repository's path on that host.
-    public let path: String
+    package let path: String
     /// The tag.
-    public let tag: Tag?
+    package let tag: Tag?
     /// The digest.
-    public let digest: Digest?
+    package let digest: Digest?
 
     /// The text that was parsed.
-    public var description: String {
+    package var description: String {
         (domain.map { $0 + "/" } ?? "") + path + suffix(tag: tag, digest: digest)
     }
 }
@@ -22,7 +22,7 @@ extension ReferenceSyntax {
     /// Takes a text apart.
     ///
     /// - Throws: ``ReferenceError`` with the rule that it breaks, and where.
-    public init(parsing text: String) throws(ReferenceError) {
+    package init(parsing text: String) throws(ReferenceError) {
         self = try ReferenceGrammar.parse(text, domains: .syntactic)
     }
 }

@@ -63,7 +63,7 @@ import Testing
     @Test func `a file that is not there, or no file, is told so`() throws {
         let missing = try #require(throws: LayoutError.self) { try LayoutReader(path: path) }
         #expect(missing.code == .system(operation: "opening it", errno: ENOENT))
-        #expect(missing.description == "reading \(path): opening it: No such file or directory")
+        #expect(missing.description == "reading \(path): opening it: no such file or directory")
         let directory = try #require(throws: LayoutError.self) { try LayoutReader(path: scratch.path) }
         #expect(directory.code == .notRegularFile(kind: "a directory"))
         #expect(mkfifo(path, 0o600) == 0)
