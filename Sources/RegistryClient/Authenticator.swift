@@ -5,6 +5,8 @@ import OCI
 actor Authenticator {
     private enum Method {
         case unknown
+        /// The first request found that no other would fare better.
+        case unreachable(RegistryError)
         case none
         case basic
         case bearer(TokenServer)
@@ -14,10 +16,25 @@ actor Authenticator {
     private let credentials: Credentials?
     private let transport: HTTPTransport
     private var method = Method.unknown
-    private var isProbing = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-    private var tokens: [String: Token] = [:]
-    private var fetches: [String: Task<Token, any Error>] = [:]
+    private var isProbed = false
+    private var tokens: [String: CachedToken] = [:]
+
+    /// Held by the first request to the registry; the others wait until it is known what the registry asks for, because
+    /// each of them would be turned away once.
+    nonisolated let firstRequest = RequestSlots(limit: 1)
+
+    /// The token of one scope, and who fetches it now.
+    private final class CachedToken {
+        let turn = RequestSlots(limit: 1)
+        var token: Token?
+        var attemptCount = 0
+        var failure: (any Error)?
+
+        func authorization(besides rejected: String?) -> String? {
+            guard let token, token.isUsable(at: .now), token.authorization != rejected else { return nil }
+            return token.authorization
+        }
+    }
 
     init(endpoint: RegistryEndpoint, credentials: Credentials?, transport: HTTPTransport) {
         self.endpoint = endpoint
@@ -27,25 +44,21 @@ actor Authenticator {
 
     // MARK: - The first request
 
-    /// Lets the first request to the registry go ahead and holds the others until it is known what the registry asks
-    /// for; otherwise each of them would be turned away once.
+    /// Whether the first request to the registry has been made.
     ///
-    /// - Returns: whether the caller is the first, and owes a call of ``endProbe()``.
-    func beginProbe() async -> Bool {
-        guard case .unknown = method else { return false }
-        guard isProbing else {
-            isProbing = true
-            return true
-        }
-        await withCheckedContinuation { waiting.append($0) }
-        return false
+    /// - Throws: ``RegistryError`` when it found that the registry cannot be reached at all.
+    func isKnown(_ context: RequestContext) throws -> Bool {
+        if case .unreachable(let error) = method { throw error.with(context, request: nil) }
+        return isProbed
     }
 
-    /// Lets the others go.
-    func endProbe() {
-        isProbing = false
-        for continuation in waiting { continuation.resume() }
-        waiting = []
+    /// Notes how the first request ended; one that was cancelled tells nothing.
+    func noteFirstRequest(failure: (any Error)?) {
+        if failure is CancellationError { return }
+        isProbed = true
+        if let failure = failure as? RegistryError, failure.concernsWholeRegistry, case .unknown = method {
+            method = .unreachable(failure)
+        }
     }
 
     /// Notes that the registry answered without asking who we are.
@@ -60,7 +73,7 @@ actor Authenticator {
     /// - Throws: ``RegistryError`` when a token cannot be had.
     func authorization(for scopes: [String], context: RequestContext) async throws -> String? {
         switch method {
-        case .unknown, .none: nil
+        case .unknown, .unreachable, .none: nil
         case .basic: credentials?.basicAuthorization
         case .bearer(let server): try await token(from: server, scopes: scopes, rejected: nil, context: context)
         }
@@ -98,7 +111,7 @@ actor Authenticator {
             throw RegistryError(
                 .unauthorized,
                 context,
-                reason: "\(endpoint.registry) asks for a user name and a password, and there are none for it"
+                reason: "it asks for a user name and a password; \(endpoint.missingCredentials)"
             )
         }
         return credentials.basicAuthorization == rejected ? nil : credentials.basicAuthorization
@@ -114,15 +127,30 @@ actor Authenticator {
         context: RequestContext
     ) async throws -> String {
         let key = (key ?? scopes).sorted().joined(separator: " ")
-        if let token = tokens[key], token.isUsable, token.authorization != rejected { return token.authorization }
-        if let fetch = fetches[key] { return try await fetch.value.authorization }
-        // A task of its own, because many requests wait for the one token: that one of them is cancelled must not
-        // take it from the others.
-        let fetch = Task { try await server.fetch(scopes: scopes, transport: transport, context: context) }
-        fetches[key] = fetch
-        defer { fetches[key] = nil }
-        let token = try await fetch.value
-        tokens[key] = token
-        return token.authorization
+        let cached = tokens[key] ?? CachedToken()
+        tokens[key] = cached
+        if let authorization = cached.authorization(besides: rejected) { return authorization }
+        let attemptCount = cached.attemptCount
+        return try await cached.turn.withSlot {
+            // Whoever had to wait shares what came of it, good or bad.
+            if let authorization = cached.authorization(besides: rejected) { return authorization }
+            if cached.attemptCount != attemptCount, let failure = cached.failure {
+                throw (failure as? RegistryError).map { $0.with(context, request: $0.request) } ?? failure
+            }
+            do {
+                let token = try await server.fetch(scopes: scopes, transport: transport, context: context)
+                cached.token = token
+                cached.failure = nil
+                cached.attemptCount += 1
+                return token.authorization
+            } catch let error as CancellationError {
+                // It says nothing of the token; the next in turn tries.
+                throw error
+            } catch {
+                cached.failure = error
+                cached.attemptCount += 1
+                throw error
+            }
+        }
     }
 }

@@ -39,7 +39,10 @@ package struct Challenge: Hashable, Sendable {
         private mutating func skipToken68() {
             let start = index
             skip(while: \.isBlank)
-            guard index > start, token() != nil else { return index = start }
+            guard index > start, token() != nil else {
+                index = start
+                return
+            }
             skip { $0 == UInt8(ascii: "=") }
             skip(while: \.isBlank)
             if index < bytes.count, bytes[index] != UInt8(ascii: ",") { index = start }

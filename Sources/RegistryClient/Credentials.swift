@@ -87,11 +87,13 @@ package struct DockerConfig: Sendable {
         let auth: String?
         let username: String?
         let password: String?
+        let identityToken: String?
 
-        private enum CodingKeys: CodingKey {
+        private enum CodingKeys: String, CodingKey {
             case auth
             case username
             case password
+            case identityToken = "identitytoken"
         }
 
         init(from decoder: any Decoder) {
@@ -100,9 +102,12 @@ package struct DockerConfig: Sendable {
             auth = try? fields?.decode(String.self, forKey: .auth)
             username = try? fields?.decode(String.self, forKey: .username)
             password = try? fields?.decode(String.self, forKey: .password)
+            identityToken = try? fields?.decode(String.self, forKey: .identityToken)
         }
 
         var credentials: Credentials? {
+            // Beside such a token the password is empty, and would only be refused.
+            guard identityToken?.isEmpty != false else { return nil }
             if let username, let password, !username.isEmpty {
                 return Credentials(username: username, password: password)
             }

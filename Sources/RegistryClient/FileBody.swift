@@ -18,6 +18,8 @@ struct FileBody: Sendable {
     let range: FileRange
     /// The file for `sendfile`, which moves the bytes without a copy; nil where TLS has to see them.
     let handle: NIOFileHandle?
+    /// How long a piece may take: the connection's own write time-out rests while the peer takes nothing.
+    let pieceTimeout: TimeAmount
     let sent: @Sendable (Int64) -> Void
 
     /// One piece in flight: small enough that a slow link moves it within the idle time-out.
@@ -35,24 +37,27 @@ struct FileBody: Sendable {
     /// Sends the whole range.
     func send(through writer: HTTPClient.Body.StreamWriter, on loop: any EventLoop) -> EventLoopFuture<Void> {
         let done = loop.makePromise(of: Void.self)
-        sendNext(0, through: writer, done: done)
+        sendNext(0, through: writer, on: loop, done: done)
         return done.futureResult
     }
 
     private func sendNext(
         _ position: Int64,
         through writer: HTTPClient.Body.StreamWriter,
+        on loop: any EventLoop,
         done: EventLoopPromise<Void>
     ) {
         guard position < range.byteCount else { return done.succeed() }
         let length = min(pieceLength, range.byteCount - position)
         do {
             let data = try piece(range.offset + position, length)
+            let timer = loop.scheduleTask(in: pieceTimeout) { done.fail(HTTPClientError.writeTimeout) }
             writer.write(data).whenComplete { result in
+                timer.cancel()
                 switch result {
                 case .success:
                     sent(length)
-                    sendNext(position + length, through: writer, done: done)
+                    sendNext(position + length, through: writer, on: loop, done: done)
                 case .failure(let error):
                     done.fail(error)
                 }
@@ -64,6 +69,11 @@ struct FileBody: Sendable {
 
     private func piece(_ offset: Int64, _ length: Int64) throws -> IOData {
         guard let handle else { return .byteBuffer(try read(offset, length)) }
+        // At the end of a file `sendfile` sends nothing and says nothing, and would be called for ever.
+        var status = stat()
+        guard unsafe fstat(range.descriptor, &status) == 0 else { throw ReadError(offset: offset, code: errno) }
+        let end = Int64(status.st_size)
+        guard end >= offset + length else { throw ReadError(offset: max(offset, end), code: 0) }
         return .fileRegion(
             FileRegion(fileHandle: handle, readerIndex: Int(offset), endIndex: Int(offset + length))
         )

@@ -50,11 +50,13 @@ struct HTTPResponse: Sendable {
     var bodyWasCut: Bool
     /// The URL that answered, after redirects.
     var url: String
+    /// What to say besides, should the status be an error.
+    var hint: String?
 }
 
 /// What becomes of the body of an answer.
 enum BodyHandling: Sendable {
-    /// Kept, up to a number of bytes; what comes beyond is not read.
+    /// Kept where the status is 200, up to a number of bytes, and as an error's elsewhere; what is beyond is not read.
     case collect(limit: Int)
     /// Verified and handed on piece by piece, where the status is 200; any other body is kept as an error's.
     case stream(Descriptor, into: BlobSink)

@@ -4,20 +4,26 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import OCI
 import Synchronization
 
 /// Sends one request over one connection: no redirect, no credentials, no second try.
 final class HTTPTransport: Sendable {
+    /// What Drayage calls itself.
+    private static let userAgent = "drayage/\(Version.current)"
+
     private let client: HTTPClient
     /// A registry may take minutes to store a large blob after its last byte, so uploads wait longer for the answer.
     private let uploadClient: HTTPClient
+    private let writeTimeout: TimeAmount
     private let logger: Logger
     private let count = Atomic<Int>(0)
     /// Files of uploads that failed.
     ///
-    /// A connection that is coming down might still read from one, so they stay open as long as there are connections:
-    /// a closed descriptor could become another file's.
+    /// A connection that is coming down might still read from one, and a closed descriptor could become another file's.
+    /// So the newest stay open: the connections of the older ones are gone.
     private let abandonedFiles = Mutex<[NIOFileHandle]>([])
+    private static let abandonedFileLimit = 128
 
     /// The requests that were sent so far.
     var requestCount: Int { count.load(ordering: .relaxed) }
@@ -25,6 +31,7 @@ final class HTTPTransport: Sendable {
     init(configuration: RegistryClient.Configuration, tls: TLSConfiguration) {
         let group = MultiThreadedEventLoopGroup.singleton
         logger = configuration.logger
+        writeTimeout = TimeAmount(configuration.idleTimeout)
         client = HTTPClient(
             eventLoopGroup: group,
             configuration: Self.settings(configuration, tls: tls, answerTimeout: configuration.idleTimeout)
@@ -37,9 +44,16 @@ final class HTTPTransport: Sendable {
 
     /// Closes all connections.
     func shutdown() async throws {
-        try await uploadClient.shutdown()
-        try await client.shutdown()
+        var failure: (any Error)?
+        for client in [uploadClient, client] {
+            do {
+                try await client.shutdown()
+            } catch {
+                failure = failure ?? error
+            }
+        }
         for file in abandonedFiles.withLock({ $0 }) { try file.close() }
+        if let failure { throw failure }
     }
 
     /// Sends a request and receives its answer.
@@ -56,7 +70,7 @@ final class HTTPTransport: Sendable {
         count.add(1, ordering: .relaxed)
         let file = try Self.file(for: request, context: context)
         do {
-            let message = try Self.message(for: request, file: file)
+            let message = try message(for: request, file: file)
             let client = if case .file = request.body { uploadClient } else { client }
             let task = client.execute(request: message, delegate: delegate)
             var response = try await withTaskCancellationHandler {
@@ -71,7 +85,9 @@ final class HTTPTransport: Sendable {
             return response
         } catch is ResponseDelegate.BodyLimitReached {
             abandon(file)
-            guard let response = delegate.received(url: request.url, cut: true) else { throw CancellationError() }
+            guard let response = delegate.received(url: request.url, cut: true) else {
+                throw RegistryError(.malformedAnswer, context, request: request.name, reason: "a body without a head")
+            }
             log(request, "\(response.status), body cut", since: start)
             return response
         } catch {
@@ -83,17 +99,26 @@ final class HTTPTransport: Sendable {
     }
 
     private func abandon(_ file: NIOFileHandle?) {
-        if let file { abandonedFiles.withLock { $0.append(file) } }
+        guard let file else { return }
+        let oldest = abandonedFiles.withLock { files -> NIOFileHandle? in
+            files.append(file)
+            return files.count > Self.abandonedFileLimit ? files.removeFirst() : nil
+        }
+        // Nothing is lost with a descriptor that cannot be closed.
+        try? oldest?.close()
     }
 
     private func log(_ request: HTTPRequest, _ outcome: String, since start: ContinuousClock.Instant) {
         let elapsed = ContinuousClock.now - start
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-        logger.debug("\(request.name) \(outcome) \(Int(seconds * 1000)) ms")
+        logger.debug("\("\(request.name) \(outcome)".printable) \(Int(seconds * 1000)) ms")
     }
 
     private static func file(for request: HTTPRequest, context: RequestContext) throws -> NIOFileHandle? {
-        guard case .file(let range, _) = request.body, !request.url.hasPrefix("https") else { return nil }
+        // The scheme decides as the connection will read it: sendfile into TLS would end the process.
+        guard case .file(let range, _) = request.body, URLParts.origin(of: request.url)?.scheme == "http" else {
+            return nil
+        }
         do {
             return try FileBody.handle(for: range)
         } catch {
@@ -101,18 +126,23 @@ final class HTTPTransport: Sendable {
         }
     }
 
-    private static func message(for request: HTTPRequest, file: NIOFileHandle?) throws -> HTTPClient.Request {
+    private func message(for request: HTTPRequest, file: NIOFileHandle?) throws -> HTTPClient.Request {
         let body: HTTPClient.Body? =
             switch request.body {
             case .none: nil
             case .bytes(let bytes): .bytes(bytes)
             case .file(let range, let sent):
-                .stream(contentLength: range.byteCount) { writer in
-                    let body = FileBody(range: range, handle: file, sent: sent)
+                .stream(contentLength: range.byteCount) { [writeTimeout] writer in
+                    let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout, sent: sent)
                     return body.send(through: writer, on: MultiThreadedEventLoopGroup.singleton.any())
                 }
             }
-        return try HTTPClient.Request(url: request.url, method: request.method, headers: request.headers, body: body)
+        var headers = request.headers
+        headers.replaceOrAdd(name: "User-Agent", value: Self.userAgent)
+        // A layer is compressed already, and its digest is of the bytes as they are stored.
+        headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
+        let url = URLParts.legal(request.url)
+        return try HTTPClient.Request(url: url, method: request.method, headers: headers, body: body)
     }
 
     private static func settings(

@@ -33,13 +33,17 @@ extension RegistryClient {
     /// - Throws: ``RegistryError``.
     ///
     /// Spec: distribution "Checking if content exists in the registry".
-    package func hasBlob(_ blob: Descriptor, in repository: Repository) async throws -> Bool {
+    package func hasBlob(
+        _ blob: Descriptor,
+        in repository: Repository,
+        for access: Access = .pull
+    ) async throws -> Bool {
         let context = RequestContext(operation: "looking up the blob", subject: "\(repository)@\(blob.digest)")
         let (request, response) = try await send(
             .HEAD,
             "/v2/\(repository.path)/blobs/\(blob.digest)",
             to: registry(repository.registry),
-            scopes: [Scope.pull(repository)],
+            scopes: [access.scope(of: repository)],
             context: context
         )
         if response.status == 404 { return false }

@@ -1,10 +1,11 @@
-import FoundationEssentials
 import NIOHTTP1
 package import OCI
 
 extension RegistryClient {
     /// The most bytes of one page of a listing.
     private static let pageByteLimit = 16 << 20
+    /// The most bytes of all pages of a listing: a million names of repositories.
+    private static let listingByteLimit = 64 << 20
     /// The most pages of a listing.
     private static let pageLimit = 100_000
 
@@ -20,7 +21,7 @@ extension RegistryClient {
             of: repository.registry,
             scope: Scope.pull(repository),
             context: context
-        ) { (page: TagPage) in page.tags ?? [] }
+        )
     }
 
     /// Lists the repositories of a registry, in the registry's order.
@@ -30,23 +31,21 @@ extension RegistryClient {
     /// - Throws: ``RegistryError``.
     package func repositories(of registry: String) async throws -> [String] {
         let context = RequestContext(operation: "listing the repositories of", subject: registry)
-        return try await pages("/v2/_catalog", of: registry, scope: Scope.catalog, context: context) {
-            (page: CatalogPage) in page.repositories ?? []
-        }
+        return try await pages("/v2/_catalog", of: registry, scope: Scope.catalog, context: context)
     }
 
     /// Follows `Link` alone: a short page does not say that it is the last.
-    private func pages<Page: Decodable>(
+    private func pages(
         _ path: String,
         of name: String,
         scope: String,
-        context: RequestContext,
-        _ items: (Page) -> [String]
+        context: RequestContext
     ) async throws -> [String] {
         let registry = registry(name)
         var result: [String] = []
         var next: String? = path
         var seen: Set<String> = []
+        var byteCount = 0
         while let url = next {
             let (request, response) = try await send(
                 .GET,
@@ -70,25 +69,24 @@ extension RegistryClient {
                 throw malformed("its pages do not end")
             }
             guard !response.bodyWasCut else { throw malformed("a page is larger than \(Self.pageByteLimit) bytes") }
-            guard let page = try? JSONDecoder().decode(Page.self, from: Data(response.body)) else {
+            guard let names = RegistryAnswer.names(in: response.body) else {
                 throw malformed("it is not the JSON of a listing")
             }
-            result += items(page)
+            result += names
+            byteCount += response.body.count
+            guard byteCount <= Self.listingByteLimit else {
+                throw malformed("the listing is larger than \(ByteText.size(Int64(Self.listingByteLimit)))")
+            }
             next = try response.headers["Link"].lazy.compactMap(Link.next).first.map { link in
                 guard let target = URLParts.resolve(link, against: response.url) else {
                     throw malformed("its link to the next page is no URL")
+                }
+                guard !RedirectPolicy.isDowngrade(from: response.url, to: target) else {
+                    throw malformed("its link to the next page leads from https to http")
                 }
                 return target
             }
         }
         return result
-    }
-
-    private struct TagPage: Decodable {
-        let tags: [String]?
-    }
-
-    private struct CatalogPage: Decodable {
-        let repositories: [String]?
     }
 }

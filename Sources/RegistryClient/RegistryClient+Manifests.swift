@@ -35,14 +35,18 @@ extension RegistryClient {
     ///
     /// - Returns: the digest, nil where there is no such manifest.
     /// - Throws: ``RegistryError``.
-    package func headManifest(_ target: ManifestTarget, in repository: Repository) async throws -> Digest? {
+    package func headManifest(
+        _ target: ManifestTarget,
+        in repository: Repository,
+        for access: Access = .pull
+    ) async throws -> Digest? {
         let context = RequestContext(operation: "looking up", subject: target.name(in: repository))
         let (request, response) = try await send(
             .HEAD,
             "/v2/\(repository.path)/manifests/\(target)",
             to: registry(repository.registry),
             headers: accept(nil),
-            scopes: [Scope.pull(repository)],
+            scopes: [access.scope(of: repository)],
             context: context
         )
         if response.status == 404 { return nil }
@@ -87,6 +91,12 @@ extension RegistryClient {
         return ["Accept": types.map(\.rawValue).joined(separator: ", ")]
     }
 
+    /// What the registry says of a manifest, or else its parent: some registries send a type of their own for all.
+    private func declaredType(_ response: HTTPResponse, _ expected: Descriptor?) -> MediaType? {
+        let types = [response.contentType, expected?.mediaType].compactMap(\.self)
+        return types.first { $0.isKnownDocument || $0.isSchema1 } ?? types.first
+    }
+
     private func document(
         _ response: HTTPResponse,
         target: ManifestTarget,
@@ -106,7 +116,7 @@ extension RegistryClient {
         do {
             document = try Document(
                 bytes: response.body,
-                declaredType: response.contentType ?? expected?.mediaType,
+                declaredType: declaredType(response, expected),
                 algorithm: required?.algorithm ?? .sha256
             )
         } catch {
@@ -120,6 +130,12 @@ extension RegistryClient {
         }
         if let required, required != document.descriptor.digest {
             throw failure(.digestMismatch(expected: required, actual: document.descriptor.digest))
+        }
+        // Whoever finds the manifest through its parent takes the parent's word for what it is.
+        if let type = expected?.mediaType, type.isKnownDocument, type != document.descriptor.mediaType {
+            throw failure(
+                .unusableManifest(DocumentError(.typesDisagree(declared: type, own: document.descriptor.mediaType)))
+            )
         }
         return document
     }
@@ -149,6 +165,16 @@ package enum ManifestTarget: Hashable, Sendable, CustomStringConvertible {
         case .tag(let tag): "\(repository):\(tag)"
         case .digest(let digest): "\(repository)@\(digest)"
         }
+    }
+}
+
+/// What a series of requests to a repository is for: one token is to do for all of them.
+package enum Access: Sendable {
+    case pull
+    case push
+
+    func scope(of repository: Repository) -> String {
+        self == .pull ? Scope.pull(repository) : Scope.push(repository)
     }
 }
 

@@ -5,9 +5,6 @@ extension RegistryClient {
     /// The most redirects that are followed for one request.
     private static let redirectLimit = 10
 
-    /// What Drayage calls itself.
-    private static let userAgent = "drayage/\(Version.current)"
-
     /// Sends a request to a registry: waits for a slot, says who we are where that is asked for, follows redirects.
     ///
     /// - Parameters:
@@ -32,10 +29,7 @@ extension RegistryClient {
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
         let url = path.hasPrefix("/") ? registry.endpoint.baseURL + path : path
-        var request = HTTPRequest(method: method, url: url, headers: headers, body: body)
-        request.headers.replaceOrAdd(name: "User-Agent", value: Self.userAgent)
-        // A layer is compressed already, and its digest is of the bytes as they are stored.
-        request.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
+        let request = HTTPRequest(method: method, url: url, headers: headers, body: body)
         let response = try await registry.slots.withSlot {
             try await authenticated(request, registry, scopes: scopes, handling: handling, context: context)
         }
@@ -50,15 +44,21 @@ extension RegistryClient {
         context: RequestContext
     ) async throws -> HTTPResponse {
         let authenticator = registry.authenticator
-        let isProbe = await authenticator.beginProbe()
-        do {
-            let response = try await answered(request, registry, scopes, handling, context)
-            if isProbe { await authenticator.endProbe() }
-            return response
-        } catch {
-            if isProbe { await authenticator.endProbe() }
-            throw error
+        if try await !authenticator.isKnown(context) {
+            let first = try await authenticator.firstRequest.withSlot { () -> HTTPResponse? in
+                guard try await !authenticator.isKnown(context) else { return nil }
+                do {
+                    let response = try await answered(request, registry, scopes, handling, context)
+                    await authenticator.noteFirstRequest(failure: nil)
+                    return response
+                } catch {
+                    await authenticator.noteFirstRequest(failure: error)
+                    throw error
+                }
+            }
+            if let first { return first }
         }
+        return try await answered(request, registry, scopes, handling, context)
     }
 
     private func answered(
@@ -80,8 +80,15 @@ extension RegistryClient {
         let challenges = response.headers["WWW-Authenticate"].flatMap(Challenge.parse)
         guard !challenges.isEmpty else { return response }
         let next = try await authenticator.answer(to: challenges, scopes: scopes, rejected: first, context: context)
-        guard let next else { return response }
-        return try await redirected(request, authorization: next, handling: handling, context: context)
+        var second = response
+        if let next {
+            second = try await redirected(request, authorization: next, handling: handling, context: context)
+        }
+        if second.status == 401, !registry.hasCredentials {
+            second.hint =
+                "there is no such repository, or it is not for everyone; \(registry.endpoint.missingCredentials)"
+        }
+        return second
     }
 
     private func redirected(
@@ -133,10 +140,15 @@ enum RedirectPolicy {
         guard let location = response.headers.first(name: "Location"),
             let target = URLParts.resolve(location, against: request.url), let origin = URLParts.origin(of: target)
         else { throw refuse("it names no http or https URL") }
-        guard origin.scheme == "https" || URLParts.origin(of: request.url)?.scheme == "http" else {
+        guard !isDowngrade(from: request.url, to: target) else {
             throw refuse("it leads from https to http on \(origin.host)")
         }
         return target
+    }
+
+    /// Whether going from one URL to another gives up TLS.
+    static func isDowngrade(from source: String, to target: String) -> Bool {
+        URLParts.origin(of: target)?.scheme != "https" && URLParts.origin(of: source)?.scheme != "http"
     }
 }
 

@@ -75,14 +75,16 @@ package final class RegistryClient: Sendable {
             if let known = registries[name] { return known }
             let scheme = configuration.schemes[name] ?? (configuration.plainHTTP ? .http : nil)
             let endpoint = RegistryEndpoint(registry: name, scheme: scheme)
+            let credentials = configuration.credentials(name)
             let registry = Registry(
                 endpoint: endpoint,
                 slots: RequestSlots(limit: configuration.requestLimit),
                 authenticator: Authenticator(
                     endpoint: endpoint,
-                    credentials: configuration.credentials(name),
+                    credentials: credentials,
                     transport: transport
-                )
+                ),
+                hasCredentials: credentials != nil
             )
             registries[name] = registry
             return registry
@@ -114,6 +116,7 @@ struct Registry: Sendable {
     let endpoint: RegistryEndpoint
     let slots: RequestSlots
     let authenticator: Authenticator
+    let hasCredentials: Bool
 }
 
 /// A file of certificates that cannot be used.

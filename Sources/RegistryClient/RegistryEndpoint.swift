@@ -23,6 +23,11 @@ package struct RegistryEndpoint: Hashable, Sendable {
         baseURL = "\(scheme.rawValue)://\(address)"
     }
 
+    /// What to say where a registry turns us away and we have no credentials for it.
+    var missingCredentials: String {
+        "docker's config.json has none for \(registry) (credential helpers are not read), and --username gave none"
+    }
+
     /// Whether a registry is on this machine, by its name alone: `localhost`, 127.0.0.0/8 and `[::1]`.
     package static func isLoopback(_ registry: String) -> Bool {
         if registry == "[::1]" || registry.hasPrefix("[::1]:") { return true }

@@ -79,6 +79,21 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// Whether a registry says that the bytes it was sent are not what their digest says.
+    package var refusesDigest: Bool { registryMessages.contains { $0.hasPrefix("DIGEST_INVALID") } }
+
+    /// The same failure of another request, which waited for the one that failed.
+    func with(_ context: RequestContext, request: String?) -> RegistryError {
+        RegistryError(
+            code,
+            context,
+            request: request,
+            status: status,
+            registryMessages: registryMessages,
+            reason: reason
+        )
+    }
+
     /// One line: operation, subject, cause.
     package var description: String {
         var parts = ["\(operation) \(subject)"]
@@ -100,7 +115,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case .unreachable: "no connection"
         case .untrustedCertificate: "the certificate is not trusted; --ca-file names the CA of a private registry"
         case .connectionLost: "the connection was lost"
-        case .timeout: "nothing was received for too long"
+        case .timeout: "nothing moved for too long"
         case .unauthorized: "not authorised"
         case .denied: "access is denied"
         case .notFound: "not found"

@@ -64,7 +64,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
                 if let verifier = state.verifier, case .stream(_, let sink) = handling {
                     try verifier.take(buffer.readableBytesSpan, sink: sink)
                 } else {
-                    try keep(buffer, in: &state.body)
+                    try keep(buffer, in: &state.body, status: state.head?.status)
                 }
             }
         }
@@ -76,10 +76,11 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
         return response
     }
 
-    private func keep(_ buffer: ByteBuffer, in body: inout [UInt8]) throws {
+    private func keep(_ buffer: ByteBuffer, in body: inout [UInt8], status: HTTPResponseStatus?) throws {
         let limit =
             switch handling {
-            case .collect(let limit): limit
+            case .collect(let limit) where status == .ok: limit
+            case .collect(let limit): min(limit, BodyHandling.errorBodyLimit)
             case .stream: BodyHandling.errorBodyLimit
             }
         body += buffer.readableBytesView.prefix(limit - body.count)

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import NIOHTTP1
 import OCI
 
@@ -7,14 +6,15 @@ struct Token: Sendable {
     let authorization: String
     private let expiry: ContinuousClock.Instant
 
-    /// Whether it will still be good when the request arrives.
-    var isUsable: Bool { ContinuousClock.now < expiry - .seconds(10) }
-
-    init(value: String, seconds: Int?) {
+    /// Takes a token that was issued for so many seconds from then on.
+    init(value: String, seconds: Int?, issued: ContinuousClock.Instant = .now) {
         authorization = "Bearer " + value
         // Spec: distribution "Token Authentication": 60 seconds unless more are granted.
-        expiry = .now + .seconds(min(max(60, seconds ?? 60), 86_400))
+        expiry = issued + .seconds(min(max(60, seconds ?? 60), 86_400))
     }
+
+    /// Whether it will still be good when a request that leaves then arrives.
+    func isUsable(at now: ContinuousClock.Instant) -> Bool { now < expiry - .seconds(10) }
 }
 
 /// The token server that a registry names in its challenge.
@@ -67,14 +67,7 @@ struct TokenServer: Sendable {
             context: context
         )
         try response.expect([200], of: request, context: context)
-        do {
-            let answer = try JSONDecoder().decode(Answer.self, from: Data(response.body))
-            // What goes into a header must not be able to begin another.
-            guard let value = [answer.accessToken, answer.token].compactMap(\.self).first(where: { !$0.isEmpty }),
-                value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
-            else { throw DecodingError.valueNotFound(String.self, .init(codingPath: [], debugDescription: "token")) }
-            return Token(value: value, seconds: answer.expiresIn)
-        } catch {
+        guard let token = RegistryAnswer.token(in: response.body) else {
             throw RegistryError(
                 .malformedAnswer,
                 context,
@@ -83,17 +76,6 @@ struct TokenServer: Sendable {
                 reason: "the token server's answer holds no token"
             )
         }
-    }
-
-    private struct Answer: Decodable {
-        let token: String?
-        let accessToken: String?
-        let expiresIn: Int?
-
-        private enum CodingKeys: String, CodingKey {
-            case token
-            case accessToken = "access_token"
-            case expiresIn = "expires_in"
-        }
+        return Token(value: token.value, seconds: token.seconds)
     }
 }

@@ -34,6 +34,38 @@ enum URLParts {
         return resolved
     }
 
+    /// The URL with the characters escaped that no URL may hold, and all others as they are.
+    ///
+    /// Registries give URLs with such characters, and a parser that finds one would escape the whole query anew.
+    static func legal(_ text: String) -> String {
+        let bytes = Array(text.utf8)
+        let authority = text.firstRange(of: "://").map { text[$0.upperBound...].prefix { !"/?#".contains($0) } }
+        let authorityEnd = authority.map { text.utf8.distance(from: text.startIndex, to: $0.endIndex) } ?? 0
+        func isLegal(_ index: Int) -> Bool {
+            switch bytes[index] {
+            case UInt8(ascii: "%"):
+                index + 2 < bytes.count
+                    && [1, 2].allSatisfy { Character(Unicode.Scalar(bytes[index + $0])).isHexDigit }
+            // Only an IPv6 address is written in brackets.
+            case UInt8(ascii: "["), UInt8(ascii: "]"): index < authorityEnd
+            case let byte: allowed.contains(byte)
+            }
+        }
+        guard !bytes.indices.allSatisfy(isLegal) else { return text }
+        let result = bytes.indices.flatMap { isLegal($0) ? [bytes[$0]] : escape(bytes[$0]) }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// Spec: RFC 3986 "Characters": reserved and unreserved, without the brackets.
+    private static let allowed = Set(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=".utf8
+    )
+
+    private static func escape(_ byte: UInt8) -> [UInt8] {
+        let digits = Array("0123456789ABCDEF".utf8)
+        return [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+    }
+
     /// Adds a parameter to the query, whatever is there already.
     static func appending(_ name: String, _ value: String, to url: String) -> String {
         "\(url)\(url.contains("?") ? "&" : "?")\(name)=\(percentEncoded(value))"
@@ -41,7 +73,6 @@ enum URLParts {
 
     /// A value as it may stand in a query.
     static func percentEncoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
         var result: [UInt8] = []
         for byte in text.utf8 {
             switch byte {
@@ -50,7 +81,7 @@ enum URLParts {
                 UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: ":"):
                 result.append(byte)
             default:
-                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                result += escape(byte)
             }
         }
         return String(decoding: result, as: UTF8.self)

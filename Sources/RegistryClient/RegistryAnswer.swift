@@ -1,0 +1,74 @@
+import FoundationEssentials
+import OCI
+
+/// The JSON that registries and their token servers answer with.
+enum RegistryAnswer {
+    /// The most messages of an error that are told.
+    private static let messageLimit = 5
+
+    /// The codes and messages of an error, or the first line of what was sent instead.
+    ///
+    /// Spec: distribution "Error Codes".
+    static func messages(in body: [UInt8], type: String) -> [String] {
+        if let answer = try? JSONDecoder().decode(ErrorBody.self, from: Data(body)) {
+            let others = [answer.details, answer.message].compactMap(\.self)
+            let messages = ((answer.errors ?? []).prefix(messageLimit).map(\.text) + others).filter { !$0.isEmpty }
+            if !messages.isEmpty { return messages.map(\.printableExcerpt) }
+        }
+        guard !type.contains("html") else { return ["an HTML page, so perhaps not a registry"] }
+        let line = String(decoding: body.prefix(300), as: UTF8.self).split(whereSeparator: \.isNewline).first
+        return line.map { [String($0)] } ?? []
+    }
+
+    /// The token in a token server's answer and the seconds that it is good for; nil where there is none.
+    ///
+    /// Spec: distribution "Token Authentication Specification".
+    static func token(in body: [UInt8]) -> (value: String, seconds: Int?)? {
+        guard let answer = try? JSONDecoder().decode(TokenBody.self, from: Data(body)) else { return nil }
+        guard let value = [answer.accessToken, answer.token].compactMap(\.self).first(where: { !$0.isEmpty }) else {
+            return nil
+        }
+        // What goes into a header must not be able to begin another.
+        guard value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
+        return (value, answer.expiresIn)
+    }
+
+    /// The names on a page of a listing, of tags or of repositories; nil where it is no such page.
+    static func names(in body: [UInt8]) -> [String]? {
+        guard let page = try? JSONDecoder().decode(Page.self, from: Data(body)) else { return nil }
+        return page.tags ?? page.repositories ?? []
+    }
+
+    private struct ErrorBody: Decodable {
+        struct Entry: Decodable {
+            let code: String?
+            let message: String?
+
+            var text: String {
+                [code, message].compactMap { $0?.isEmpty == false ? $0 : nil }.joined(separator: ": ")
+            }
+        }
+
+        let errors: [Entry]?
+        let details: String?
+        let message: String?
+    }
+
+    private struct TokenBody: Decodable {
+        let token: String?
+        let accessToken: String?
+        let expiresIn: Int?
+
+        private enum CodingKeys: String, CodingKey {
+            case token
+            case accessToken = "access_token"
+            case expiresIn = "expires_in"
+        }
+    }
+
+    /// A page of tags, or of the catalog: a registry sends one or the other.
+    private struct Page: Decodable {
+        let tags: [String]?
+        let repositories: [String]?
+    }
+}
