@@ -46,9 +46,9 @@ struct BundleFill: Sendable {
     private func fetch(_ planned: LayoutPlan.Blob) async throws {
         let blob = planned.descriptor
         let slot = writer.slot(for: planned)
-        progress(.blobStarted(blob.digest, byteCount: blob.size))
         var failure: RegistryError?
         for repository in sources[blob.digest] {
+            progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
                 try await client.fetchBlob(blob, from: repository) { bytes, offset in
                     try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }

@@ -21,7 +21,7 @@ func forEachConcurrently<Item: Sendable>(
         var next = 0
         var running = 0
         while next < queue.count || running > 0 {
-            while next < queue.count, running < limit {
+            while next < queue.count, running < max(1, limit) {
                 let item = queue[next]
                 next += 1
                 running += 1
@@ -61,13 +61,14 @@ func forEachBlobConcurrently<Item: Sendable>(
 ) async throws {
     let largest = items.sorted { byteCount($0) > byteCount($1) }
     let split = largest.firstIndex { byteCount($0) <= BlobLane.largeBlobByteCount } ?? largest.endIndex
-    async let large: Void = forEachConcurrently(
-        largest[..<split],
-        limit: min(BlobLane.largeBlobLimit, parallelism),
-        work
-    )
-    async let small: Void = forEachConcurrently(largest[split...], limit: parallelism, work)
-    _ = try await (large, small)
+    let lanes = [
+        (items: largest[..<split], limit: min(BlobLane.largeBlobLimit, parallelism)),
+        (items: largest[split...], limit: parallelism),
+    ]
+    try await forEachConcurrently(lanes, limit: lanes.count) { lane in
+        try await forEachConcurrently(lane.items, limit: lane.limit, work)
+        return []
+    }
 }
 
 /// How blobs share the connections.

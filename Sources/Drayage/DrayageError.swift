@@ -34,9 +34,12 @@ public struct DrayageError: Error, Sendable, CustomStringConvertible {
         self.underlying = underlying
     }
 
-    /// One line: operation, subject, cause.
-    public var description: String {
+    /// One line for each thing that is wrong: operation, subject, cause.
+    public var description: String { lines.joined(separator: "\n") }
+
+    /// The lines of the description.
+    var lines: [String] {
         let cause = underlying.map { ": \($0)" } ?? ""
-        return (message + cause).printable
+        return (message + cause).split(separator: "\n").map { String($0).printable }
     }
 }

@@ -27,8 +27,14 @@ struct ImageGraph: Sendable {
     }
 
     /// The bytes of all documents and blobs from a document on, each counted once.
+    ///
+    /// The sizes are what manifests claim: a sum beyond the range of the type is its largest number.
     func byteCount(from top: Digest) -> Int64 {
-        documents(from: top).reduce(0) { $0 + $1.descriptor.size } + blobs(from: top).reduce(0) { $0 + $1.size }
+        let sizes = documents(from: top).map(\.descriptor.size) + blobs(from: top).map(\.size)
+        return sizes.reduce(0) { total, size in
+            let (sum, overflow) = total.addingReportingOverflow(size)
+            return overflow ? .max : sum
+        }
     }
 
     /// The platforms that an index names, attestations left out; nil for a single manifest, whose config says it.

@@ -42,18 +42,41 @@ public struct Lister: Sendable {
             report.target = target.description
             let paths = try await paths(in: target, client: client)
             let found = try await collectConcurrently(paths, limit: connections.parallelism) { path in
-                let repository = try Repository(registry: target.registry, path: path)
-                do {
-                    return Report.RepositoryTags(repository: path, tags: try await client.tags(of: repository))
-                } catch let error as RegistryError where error.code == .notFound && target.prefix == nil {
-                    // A catalog also names repositories that have been emptied.
-                    return Report.RepositoryTags(repository: path, tags: [])
+                (path, try await tags(of: path, in: target, client: client))
+            }
+            report.repositories = []
+            for (path, result) in found.sorted(by: { $0.0 < $1.0 }) {
+                switch result {
+                case .success(let tags): report.repositories?.append(.init(repository: path, tags: tags))
+                case .failure(let error): report.failures.append(.init(subject: path, error: error))
                 }
             }
-            report.repositories = found.sorted { $0.repository < $1.repository }
+            report.outcome = Report.Outcome(failures: report.failures.count, of: found.count)
             report.totals = Report.Totals()
             report.totals?.requestCount = client.requestCount
             return report
+        }
+    }
+
+    /// The tags of one repository; one that cannot be listed does not hide the others.
+    private func tags(
+        of path: String,
+        in target: RegistryTarget,
+        client: RegistryClient
+    ) async throws -> Result<[String], any Error> {
+        do {
+            return .success(try await client.tags(of: try Repository(registry: target.registry, path: path)))
+        } catch let error as RegistryError where error.code == .notFound && target.prefix == nil {
+            // A catalog also names repositories that have been emptied.
+            return .success([])
+        } catch let error as RegistryError where error.concernsWholeRegistry {
+            throw error
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as ReferenceError {
+            return .failure(DrayageError(.other, "listing the tags of \(target.registry)/\(path)", underlying: error))
+        } catch {
+            return .failure(error)
         }
     }
 

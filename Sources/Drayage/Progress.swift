@@ -15,7 +15,7 @@ public enum ProgressEvent: Sendable {
     case blobAdvanced(Digest, byteCount: Int64)
     /// A blob is where it belongs, verified.
     case blobFinished(Digest)
-    /// A blob did not come through; what was counted of it does not count.
+    /// A blob did not come through, and what was counted of it does not count; it may start again from elsewhere.
     case blobFailed(Digest)
     /// An image is whole.
     case imageFinished(name: String)

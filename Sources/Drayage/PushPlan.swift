@@ -62,14 +62,12 @@ extension PushPlan {
     ///
     /// - Throws: ``DrayageError`` where two images would get one name, or a name is impossible.
     static func images(of reader: LayoutReader, mapping: NameMapping) throws -> [Image] {
+        guard !reader.images.isEmpty else {
+            throw DrayageError(.other, "\(reader.path) holds no image with a name, so there is no name to give it")
+        }
         var owners: [String: String] = [:]
         return try reader.images.map { image in
-            let source: Reference
-            do {
-                source = try Reference(parsing: image.name)
-            } catch {
-                throw DrayageError(.other, "naming an image of \(reader.path)", underlying: error)
-            }
+            let source = try reference(image.name, in: reader.path)
             let repository = try mapping.repository(for: source.repository)
             let target = ManifestTarget(source)
             let name = target.name(in: repository)
@@ -80,6 +78,21 @@ extension PushPlan {
                 )
             }
             return Image(image: image, repository: repository, target: target)
+        }
+    }
+
+    /// What an image of a bundle is called.
+    ///
+    /// Other programs write a bare tag as the name of an image (`3.20`), which names no repository, and is not to be
+    /// taken for one.
+    private static func reference(_ name: String, in path: String) throws -> Reference {
+        guard name.contains(where: { "/:@".contains($0) }) else {
+            throw DrayageError(.other, "\(path): the image \"\(name)\" has a tag for a name and no repository")
+        }
+        do {
+            return try Reference(parsing: name)
+        } catch {
+            throw DrayageError(.other, "naming an image of \(path)", underlying: error)
         }
     }
 

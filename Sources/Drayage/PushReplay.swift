@@ -23,9 +23,10 @@ struct PushReplay: Sendable {
         let repository: Repository
     }
 
-    /// Failures, gathered from all tasks.
-    private final class Failures: Sendable {
+    /// What has happened, gathered from all tasks.
+    private final class Record: Sendable {
         private let places = Mutex<[Place: any Error]>([:])
+        private let outcome = Mutex(Outcome())
 
         func note(_ error: any Error, _ digest: Digest, in repository: Repository) {
             places.withLock { $0[Place(digest: digest, repository: repository)] = error }
@@ -34,32 +35,50 @@ struct PushReplay: Sendable {
         func error(_ digest: Digest, in repository: Repository) -> (any Error)? {
             places.withLock { $0[Place(digest: digest, repository: repository)] }
         }
+
+        func count(_ change: (inout Outcome) -> Void) { outcome.withLock { change(&$0) } }
+
+        var result: Outcome { outcome.withLock { $0 } }
+    }
+
+    /// What a replay did.
+    struct Outcome: Sendable {
+        /// The images that failed, by their name in the target, each with the first cause.
+        var failures: [String: any Error] = [:]
+        /// How many blobs were uploaded.
+        var uploadCount = 0
+        /// The bytes of those.
+        var uploadByteCount: Int64 = 0
+        /// How many blobs were mounted.
+        var mountCount = 0
     }
 
     /// Replays everything.
     ///
-    /// - Returns: the images that failed, by their name in the target, each with the first cause.
     /// - Throws: `CancellationError` alone.
-    func run() async throws -> [String: any Error] {
+    func run() async throws -> Outcome {
         let uploads = plan.uploads
         progress(
             .planned(blobCount: uploads.count, byteCount: uploads.reduce(0) { $0 + $1.descriptor.size })
         )
-        let failures = Failures()
-        try await moveBlobs(failures)
-        try await putChildren(failures)
-        return try await putNames(failures)
+        let record = Record()
+        try await moveBlobs(record)
+        try await putChildren(record)
+        try await putNames(record)
+        // What was cut off is not the image's fault.
+        try Task.checkCancellation()
+        return record.result
     }
 
     // MARK: - Blobs
 
-    private func moveBlobs(_ failures: Failures) async throws {
+    private func moveBlobs(_ record: Record) async throws {
         let steps = plan.blobs.map(BlobStep.home)
         try await forEachBlobConcurrently(steps, parallelism: parallelism, byteCount: byteCount) { step in
             switch step {
-            case .home(let blob): try await bringHome(blob, failures)
+            case .home(let blob): try await bringHome(blob, record)
             case .mount(let blob, let home, let repository):
-                try await mount(blob, from: home, to: repository, failures)
+                try await mount(blob, from: home, to: repository, record)
             }
         }
     }
@@ -71,14 +90,14 @@ struct PushReplay: Sendable {
         }
     }
 
-    private func bringHome(_ blob: PushPlan.Blob, _ failures: Failures) async throws -> [BlobStep] {
+    private func bringHome(_ blob: PushPlan.Blob, _ record: Record) async throws -> [BlobStep] {
         do {
-            if blob.needsUpload { try await upload(blob.descriptor, to: blob.home) }
+            if blob.needsUpload { try await upload(blob.descriptor, to: blob.home, record) }
         } catch let error as CancellationError {
             throw error
         } catch {
             for repository in [blob.home] + blob.mounts {
-                failures.note(error, blob.descriptor.digest, in: repository)
+                record.note(error, blob.descriptor.digest, in: repository)
             }
             return []
         }
@@ -89,24 +108,54 @@ struct PushReplay: Sendable {
         _ blob: Descriptor,
         from home: Repository,
         to repository: Repository,
-        _ failures: Failures
+        _ record: Record
     ) async throws -> [BlobStep] {
         do {
-            let outcome = try await client.mountBlob(blob.digest, from: home, to: repository)
-            guard case .uploadOpened(let session) = outcome else { return [] }
+            let session = try await openedSession(mounting: blob, from: home, to: repository, record)
             // The registry does not mount. It may have the blob all the same.
-            if try await !client.hasBlob(blob, in: repository) {
-                try await upload(blob, to: repository, session: session)
+            if let session, try await !client.hasBlob(blob, in: repository, for: .push) {
+                try await upload(blob, to: repository, session: session.session, record)
             }
         } catch let error as CancellationError {
             throw error
         } catch {
-            failures.note(error, blob.digest, in: repository)
+            record.note(error, blob.digest, in: repository)
         }
         return []
     }
 
-    private func upload(_ blob: Descriptor, to repository: Repository, session: UploadSession? = nil) async throws {
+    /// An upload to be made where a mount was not.
+    private struct Fallback {
+        /// What the registry opened instead of mounting; nil where it refused altogether.
+        let session: UploadSession?
+    }
+
+    /// Mounts a blob.
+    ///
+    /// - Returns: nil where the repository has the blob now.
+    private func openedSession(
+        mounting blob: Descriptor,
+        from home: Repository,
+        to repository: Repository,
+        _ record: Record
+    ) async throws -> Fallback? {
+        do {
+            let outcome = try await client.mountBlob(blob.digest, from: home, to: repository)
+            if case .uploadOpened(let session) = outcome { return Fallback(session: session) }
+            record.count { $0.mountCount += 1 }
+            return nil
+        } catch let error as RegistryError where !error.concernsWholeRegistry {
+            // Some registries refuse what they do not know, or the right to read the other repository.
+            return Fallback(session: nil)
+        }
+    }
+
+    private func upload(
+        _ blob: Descriptor,
+        to repository: Repository,
+        session: UploadSession? = nil,
+        _ record: Record
+    ) async throws {
         guard let range = reader.range(of: blob.digest) else {
             throw DrayageError(.unverified, "\(reader.path): the blob \(blob.digest) is missing")
         }
@@ -119,9 +168,18 @@ struct PushReplay: Sendable {
                 session: session
             ) { progress(.blobAdvanced(blob.digest, byteCount: $0)) }
             progress(.blobFinished(blob.digest))
+            record.count { outcome in
+                outcome.uploadCount += 1
+                outcome.uploadByteCount += blob.size
+            }
         } catch {
             progress(.blobFailed(blob.digest))
-            throw error
+            guard let refusal = error as? RegistryError, refusal.refusesDigest else { throw error }
+            throw DrayageError(
+                .unverified,
+                "the bytes in \(reader.path) are not \(blob.digest), drayage verify tells of all such damage",
+                underlying: refusal
+            )
         }
     }
 
@@ -133,7 +191,7 @@ struct PushReplay: Sendable {
         let repository: Repository
     }
 
-    private func putChildren(_ failures: Failures) async throws {
+    private func putChildren(_ record: Record) async throws {
         let heights = graph.heights()
         var children: [Int: Set<Child>] = [:]
         for image in plan.sent {
@@ -145,8 +203,8 @@ struct PushReplay: Sendable {
         for level in children.keys.sorted() {
             try await forEachConcurrently(children[level] ?? [], limit: parallelism) { child in
                 guard let document = graph.documents[child.digest] else { return [] }
-                if let error = cause(of: document, in: child.repository, failures) {
-                    failures.note(error, child.digest, in: child.repository)
+                if let error = cause(of: document, in: child.repository, record) {
+                    record.note(error, child.digest, in: child.repository)
                     return []
                 }
                 do {
@@ -154,7 +212,7 @@ struct PushReplay: Sendable {
                 } catch let error as CancellationError {
                     throw error
                 } catch {
-                    failures.note(error, child.digest, in: child.repository)
+                    record.note(error, child.digest, in: child.repository)
                 }
                 return []
             }
@@ -162,27 +220,25 @@ struct PushReplay: Sendable {
     }
 
     /// Why a document cannot be put: what failed directly beneath it.
-    private func cause(of document: Document, in repository: Repository, _ failures: Failures) -> (any Error)? {
+    private func cause(of document: Document, in repository: Repository, _ record: Record) -> (any Error)? {
         let beneath = document.blobs.lazy.map(\.digest) + document.children.lazy.map(\.digest)
-        return beneath.compactMap { failures.error($0, in: repository) }.first
+        return beneath.compactMap { record.error($0, in: repository) }.first
     }
 
-    private func putNames(_ failures: Failures) async throws -> [String: any Error] {
-        let failed = Mutex<[String: any Error]>([:])
+    private func putNames(_ record: Record) async throws {
         try await forEachConcurrently(plan.sent, limit: parallelism) { image in
             guard let document = graph.documents[image.image.descriptor.digest] else { return [] }
             do {
-                if let error = cause(of: document, in: image.repository, failures) { throw error }
+                if let error = cause(of: document, in: image.repository, record) { throw error }
                 try await client.putManifest(document, as: image.target, in: image.repository)
                 progress(.imageFinished(name: image.name))
             } catch let error as CancellationError {
                 throw error
             } catch {
-                failed.withLock { $0[image.name] = error }
+                record.count { $0.failures[image.name] = error }
                 progress(.imageFailed(name: image.name, message: "\(error)"))
             }
             return []
         }
-        return failed.withLock { $0 }
     }
 }

@@ -45,7 +45,6 @@ public struct Pusher: Sendable {
         let reader = try await blocking { try LayoutReader(path: path) }
         try reader.requireSound()
         var images = try PushPlan.images(of: reader, mapping: mapping)
-        guard !images.isEmpty else { throw DrayageError(.emptyList, "\(path) holds no named image") }
         var connections = connections
         connections.setScheme(of: mapping.target)
         return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
@@ -56,7 +55,7 @@ public struct Pusher: Sendable {
                 try await has($0, in: $1, client: client)
             }
             let plan = PushPlan(images: images, blobs: blobs)
-            var failures: [String: any Error] = [:]
+            var outcome = PushReplay.Outcome()
             if !options.isDryRun {
                 let replay = PushReplay(
                     plan: plan,
@@ -66,12 +65,13 @@ public struct Pusher: Sendable {
                     parallelism: connections.parallelism,
                     progress: progress
                 )
-                failures = try await replay.run()
+                outcome = try await replay.run()
             }
-            var report = Report(pushing: plan, graph: graph, failures: failures, isDryRun: options.isDryRun)
+            var report = Report(pushing: plan, graph: graph, outcome: options.isDryRun ? nil : outcome)
             report.bundle = path
             report.bundleByteCount = reader.byteCount
             report.target = mapping.target.description
+            report.unnamedCount = reader.unnamed.isEmpty ? nil : reader.unnamed.count
             report.totals?.requestCount = client.requestCount
             return report
         }
@@ -116,7 +116,7 @@ public struct Pusher: Sendable {
     /// Where it will not say, the upload will tell why.
     private func has(_ blob: Descriptor, in repository: Repository, client: RegistryClient) async throws -> Bool {
         do {
-            return try await client.hasBlob(blob, in: repository)
+            return try await client.hasBlob(blob, in: repository, for: .push)
         } catch let error as RegistryError where !error.concernsWholeRegistry {
             return false
         }
@@ -130,7 +130,7 @@ public struct Pusher: Sendable {
         client: RegistryClient
     ) async throws -> Result<Digest?, RegistryError> {
         do {
-            return .success(try await client.headManifest(image.target, in: image.repository))
+            return .success(try await client.headManifest(image.target, in: image.repository, for: .push))
         } catch let error as RegistryError where !error.concernsWholeRegistry {
             return .failure(error)
         }

@@ -1,9 +1,9 @@
 extension Report {
-    /// Describes a push, done or planned.
-    init(pushing plan: PushPlan, graph: ImageGraph, failures failed: [String: any Error], isDryRun: Bool) {
+    /// Describes a push: what it did, or what it would do where it has no outcome.
+    init(pushing plan: PushPlan, graph: ImageGraph, outcome done: PushReplay.Outcome?) {
         self.init(command: "push")
         for planned in plan.images {
-            var image = Image(describing: planned.image, in: graph, status: isDryRun ? .planned : .pushed)
+            var image = Image(describing: planned.image, in: graph, status: done == nil ? .planned : .pushed)
             image.target = planned.name
             switch planned.action {
             case .create, .fail: break
@@ -13,7 +13,7 @@ extension Report {
                 image.previousDigest = digest
                 image.status = .skipped
             }
-            if let error = planned.failure ?? failed[planned.name] {
+            if let error = planned.failure ?? done?.failures[planned.name] {
                 image.status = .failed
                 failures.append(Failure(subject: planned.name, error: error))
             }
@@ -23,9 +23,9 @@ extension Report {
         var totals = Totals()
         totals.blobCount = plan.blobs.count
         totals.byteCount = plan.blobs.reduce(0) { $0 + $1.descriptor.size }
-        totals.uploadCount = uploads.count
-        totals.uploadByteCount = uploads.reduce(0) { $0 + $1.descriptor.size }
-        totals.mountCount = plan.blobs.reduce(0) { $0 + $1.mounts.count }
+        totals.uploadCount = done?.uploadCount ?? uploads.count
+        totals.uploadByteCount = done?.uploadByteCount ?? uploads.reduce(0) { $0 + $1.descriptor.size }
+        totals.mountCount = done?.mountCount ?? plan.blobs.reduce(0) { $0 + $1.mounts.count }
         self.totals = totals
         outcome = Outcome(failures: failures.count, of: images.count)
     }

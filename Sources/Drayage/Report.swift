@@ -61,9 +61,13 @@ public struct Report: Sendable, Encodable {
         }
 
         init(subject: String, error: any Error) {
+            self.init(subject: subject, message: "\(error)", exitCode: ExitStatus(of: error))
+        }
+
+        init(subject: String, message: String, exitCode: ExitStatus) {
             self.subject = subject
-            message = "\(error)".printable
-            exitCode = ExitStatus(of: error)
+            self.message = message.printable
+            self.exitCode = exitCode
         }
     }
 
@@ -105,6 +109,8 @@ public struct Report: Sendable, Encodable {
     public var target: String?
     /// The images.
     public var images: [Image] = []
+    /// Entries of the bundle's index that have no name, and that a target therefore cannot have; nil where all do.
+    public var unnamedCount: Int?
     /// The repositories of a listing.
     public var repositories: [RepositoryTags]?
     /// The totals.
@@ -128,10 +134,11 @@ extension Report {
     /// The version of Drayage.
     public static let drayageVersion = Version.current
 
-    /// The report of a command that an error ended.
+    /// The report of a command that an error ended: a failure for each thing that the error tells.
     public init(command: String, error: any Error) {
         self.init(command: command)
         outcome = .failed
-        failures = [Failure(subject: command, error: error)]
+        let messages = (error as? DrayageError)?.lines ?? ["\(error)"]
+        failures = messages.map { Failure(subject: command, message: $0, exitCode: ExitStatus(of: error)) }
     }
 }

@@ -36,6 +36,8 @@ struct Resolver: Sendable {
         while let next = walk.nextLevel() {
             walk.take(try await fetch(next))
         }
+        // A request that was cut off is not the image's fault.
+        try Task.checkCancellation()
         return walk.resolution
     }
 
@@ -87,38 +89,42 @@ extension Resolver {
         /// For each image, the manifests that were met, and those of the level that was fetched last.
         private var met: [Int: Set<Digest>] = [:]
         private var frontier: [Int: [Digest]] = [:]
-        private var level = 0
+        /// The level that is fetched now; the tops are the first.
+        private var level = 1
 
         init(references: [Reference]) { self.references = references }
 
+        /// Takes what was fetched of the present level.
         mutating func take(_ results: [Fetched]) {
-            level += 1
             for fetched in results {
-                for image in fetched.fetch.images { take(fetched, for: image) }
-            }
-        }
-
-        private mutating func take(_ fetched: Fetched, for image: Int) {
-            switch fetched.result {
-            case .failure(let error):
-                failures[image] = failures[image] ?? error
-            case .success(let document):
-                let digest = document.descriptor.digest
-                graph.documents[digest] = document
-                if tops[image] == nil {
-                    tops[image] = document.descriptor
-                    met[image] = [digest]
-                }
-                if level > ImageIndex.nestingLimit, !document.children.isEmpty {
-                    refuse(image, .nestedTooDeep)
-                } else {
-                    frontier[image, default: []].append(digest)
+                for image in fetched.fetch.images {
+                    switch fetched.result {
+                    case .failure(let error): fail(image, error)
+                    case .success(let document): take(document, for: image)
+                    }
                 }
             }
         }
 
-        /// What the next level needs, nil where there is none.
+        private mutating func take(_ document: Document, for image: Int) {
+            let digest = document.descriptor.digest
+            graph.documents[digest] = document
+            if tops[image] == nil {
+                tops[image] = document.descriptor
+                met[image] = [digest]
+            }
+            guard level <= ImageIndex.nestingLimit || document.children.isEmpty else {
+                return refuse(image, .nestedTooDeep)
+            }
+            frontier[image, default: []].append(digest)
+        }
+
+        /// Goes down a level.
+        ///
+        /// - Returns: what is to be fetched of it, which may be nothing where all is known from other images; nil where
+        ///   there is no such level.
         mutating func nextLevel() -> [Fetch]? {
+            level += 1
             var order: [Digest] = []
             var needed: [Digest: Fetch] = [:]
             let last = frontier
@@ -126,8 +132,12 @@ extension Resolver {
             for (image, digests) in last.sorted(by: { $0.key < $1.key }) where failures[image] == nil {
                 for child in digests.flatMap({ graph.documents[$0]?.children ?? [] })
                 where met[image, default: []].insert(child.digest).inserted {
-                    if needed[child.digest] == nil { order.append(child.digest) }
-                    add(child, for: image, to: &needed)
+                    if let known = graph.documents[child.digest] {
+                        take(known, for: image)
+                    } else {
+                        if needed[child.digest] == nil { order.append(child.digest) }
+                        add(child, for: image, to: &needed)
+                    }
                 }
                 let count = met[image, default: []].count - 1
                 if count > ImageIndex.childLimit { refuse(image, .tooManyChildren(count: count)) }
@@ -137,7 +147,7 @@ extension Resolver {
                 fetch.images.removeAll { failures[$0] != nil }
                 return fetch.images.isEmpty ? nil : fetch
             }
-            return fetches.isEmpty ? nil : fetches
+            return fetches.isEmpty && frontier.isEmpty ? nil : fetches
         }
 
         private func add(_ child: Descriptor, for image: Int, to needed: inout [Digest: Fetch]) {
@@ -157,11 +167,11 @@ extension Resolver {
         }
 
         private mutating func refuse(_ image: Int, _ code: DocumentError.Code) {
-            failures[image] = DrayageError(
-                .other,
-                "resolving \(references[image])",
-                underlying: DocumentError(code)
-            )
+            fail(image, DrayageError(.other, "resolving \(references[image])", underlying: DocumentError(code)))
+        }
+
+        private mutating func fail(_ image: Int, _ error: any Error) {
+            failures[image] = failures[image] ?? error
         }
 
         var resolution: Resolution {

@@ -33,15 +33,14 @@ public struct Synchronizer: Sendable {
     /// Finds out what a bundle of the references would hold, and writes nothing.
     ///
     /// - Throws: what ``bundle(_:to:options:)`` does.
-    public func plan(_ references: [Reference]) async throws -> Report {
+    public func plan(_ references: [Reference], options: Options = .init()) async throws -> Report {
         try await RegistryClient.withClient(connections.clientConfiguration()) { client in
             var report = Report(command: "bundle")
-            let resolution = try await resolve(references, client: client)
-            let plan = try layout(resolution.images, resolution.graph)
+            var resolution = try await resolve(references, client: client)
+            let plan = try resolution.layOut()
             report.describe(resolution, plan: plan, status: .planned)
             report.totals?.requestCount = client.requestCount
-            report.outcome = Report.Outcome(failures: report.failures.count, of: references.count)
-            return report
+            return report.concluded(keepGoing: options.keepGoing)
         }
     }
 
@@ -62,10 +61,11 @@ public struct Synchronizer: Sendable {
         return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
             var report = Report(command: "bundle")
             report.bundle = path
-            let resolution = try await resolve(references, client: client)
+            var resolution = try await resolve(references, client: client)
+            let plan = try resolution.layOut()
             report.failures = resolution.failures
             if resolution.failures.isEmpty || (options.keepGoing && !resolution.images.isEmpty) {
-                try await export(resolution, to: path, options: options, client: client, report: &report)
+                try await export(resolution, plan, to: path, options: options, client: client, report: &report)
             }
             report.totals?.requestCount = client.requestCount
             return report.concluded(keepGoing: options.keepGoing)
@@ -74,40 +74,17 @@ public struct Synchronizer: Sendable {
 
     private func resolve(_ references: [Reference], client: RegistryClient) async throws -> Resolver.Resolution {
         let resolver = Resolver(client: client, parallelism: connections.parallelism, progress: progress)
-        let resolution = try await resolver.resolve(references)
-        for failure in resolution.failures {
-            progress(.imageFailed(name: failure.subject, message: failure.message))
-        }
-        return resolution
-    }
-
-    private func layout(_ images: [Resolver.Image], _ graph: ImageGraph) throws -> LayoutPlan {
-        var named: [String: Descriptor] = [:]
-        for image in images {
-            let name = image.reference.bundleName
-            if let other = named[name], other.digest != image.top.digest {
-                throw DrayageError(
-                    .nameCollision,
-                    "\(name) is asked for with two digests, \(other.digest) and \(image.top.digest); "
-                        + "a bundle has one image of a name"
-                )
-            }
-            named[name] = image.top
-        }
-        return try LayoutPlan(
-            images: named.map { LayoutImage(name: $0.key, descriptor: $0.value) },
-            documents: graph.documents(beneath: images.map(\.top.digest))
-        )
+        return try await resolver.resolve(references)
     }
 
     private func export(
         _ resolution: Resolver.Resolution,
+        _ plan: LayoutPlan,
         to path: String,
         options: Options,
         client: RegistryClient,
         report: inout Report
     ) async throws {
-        let plan = try layout(resolution.images, resolution.graph)
         let writer = try await blocking {
             try LayoutWriter(plan: plan, path: path, replaceExisting: options.replacesExisting)
         }
@@ -122,15 +99,12 @@ public struct Synchronizer: Sendable {
             )
             let failures = try await fill.run(keepGoing: options.keepGoing)
             var remaining = resolution
-            remaining.drop(failures)
+            remaining.drop(needing: failures)
             report.failures = remaining.failures
-            for failure in remaining.failures.dropFirst(resolution.failures.count) {
-                progress(.imageFailed(name: failure.subject, message: failure.message))
-            }
             guard remaining.failures.isEmpty || (options.keepGoing && !remaining.images.isEmpty) else {
                 return writer.abandon()
             }
-            let final = failures.isEmpty ? plan : try layout(remaining.images, remaining.graph)
+            let final = failures.isEmpty ? plan : try remaining.layOut()
             progress(.sealing)
             try Task.checkCancellation()
             try await blocking {
@@ -142,31 +116,6 @@ public struct Synchronizer: Sendable {
         } catch {
             writer.abandon()
             throw error
-        }
-    }
-}
-
-extension ImageGraph {
-    /// The documents from several tops on.
-    func documents(beneath tops: [Digest]) -> [Digest: Document] {
-        var result: [Digest: Document] = [:]
-        for top in tops {
-            for document in documents(from: top) { result[document.descriptor.digest] = document }
-        }
-        return result
-    }
-}
-
-extension Resolver.Resolution {
-    /// Moves the images that need one of the blobs to the failures.
-    fileprivate mutating func drop(_ blobs: [Digest: any Error]) {
-        guard !blobs.isEmpty else { return }
-        images.removeAll { image in
-            guard let blob = graph.blobs(from: image.top.digest).first(where: { blobs[$0.digest] != nil }),
-                let error = blobs[blob.digest]
-            else { return false }
-            failures.append(.init(subject: image.reference.description, error: error))
-            return true
         }
     }
 }

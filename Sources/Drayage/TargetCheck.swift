@@ -18,7 +18,8 @@ struct TargetCheck: Sendable {
     ///
     /// - Throws: `CancellationError` alone.
     func failures(of images: [PushPlan.Image]) async throws -> [Int: [any Error]] {
-        let failures = Mutex<[Int: [any Error]]>([:])
+        // By the item's place, so that what is told does not depend on which answer came first.
+        let failures = Mutex<[Int: [Int: any Error]]>([:])
         var items: [Item] = []
         var needers: [String: [Int]] = [:]
         for (index, image) in images.enumerated() {
@@ -29,7 +30,7 @@ struct TargetCheck: Sendable {
             }
         }
         let indexes = needers
-        try await forEachConcurrently(items, limit: parallelism) { item in
+        try await forEachConcurrently(items.enumerated(), limit: parallelism) { place, item in
             do {
                 try await check(item, images)
             } catch let error as CancellationError {
@@ -37,12 +38,12 @@ struct TargetCheck: Sendable {
             } catch {
                 let affected = if case .name(let index) = item { [index] } else { indexes[key(item)] ?? [] }
                 failures.withLock { failures in
-                    for index in affected { failures[index, default: []].append(error) }
+                    for index in affected { failures[index, default: [:]][place] = error }
                 }
             }
             return []
         }
-        return failures.withLock { $0 }
+        return failures.withLock { $0.mapValues { $0.sorted { $0.key < $1.key }.map(\.value) } }
     }
 
     private func beneath(_ image: PushPlan.Image) -> [Item] {

@@ -26,7 +26,7 @@ public struct Verifier: Sendable {
     public func verify(bundle path: String) async throws -> Report {
         let reader = try await blocking { try LayoutReader(path: path) }
         let graph = ImageGraph(documents: reader.documents)
-        let blobs = reader.blobs
+        let blobs = reader.blobs + reader.strayBlobs
         progress(.planned(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size }))
         let damage = Mutex<[Digest: LayoutError]>([:])
         try await forEachConcurrently(blobs, limit: ProcessInfo.processInfo.activeProcessorCount) { blob in
@@ -70,6 +70,7 @@ public struct Verifier: Sendable {
             var report = Report(command: "verify")
             report.bundle = path
             report.target = mapping.target.description
+            report.unnamedCount = reader.unnamed.isEmpty ? nil : reader.unnamed.count
             for (index, planned) in images.enumerated() {
                 let failed = failures[index] ?? []
                 var image = Report.Image(
