@@ -40,6 +40,9 @@ struct BundleCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard output != nil || dryRun else { throw ValidationError("Missing expected argument '-o <output>'") }
+        guard !connection.passwordStdin || !images.file.contains("-") else {
+            throw ValidationError("Stdin holds the password, so it cannot hold a list: -f - and --password-stdin")
+        }
         guard output != "-" else { throw ValidationError("A bundle is a file; it is not written to stdout") }
     }
 
@@ -57,10 +60,10 @@ struct BundleCommand: AsyncParsableCommand {
                 connections.setCredentials(username: user.name, password: user.password, for: registry)
             }
             let synchronizer = Synchronizer(connections: connections, progress: progress)
-            guard let output, !dryRun else { return try await synchronizer.plan(references) }
             var options = Synchronizer.Options()
             options.keepGoing = keepGoing
             options.replacesExisting = force
+            guard let output, !dryRun else { return try await synchronizer.plan(references, options: options) }
             return try await synchronizer.bundle(references, to: output, options: options)
         }
     }

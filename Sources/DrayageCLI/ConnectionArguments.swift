@@ -29,6 +29,11 @@ struct ConnectionArguments: ParsableArguments {
 
     func validate() throws {
         guard (1...1024).contains(parallelism) else { throw ValidationError("-j takes a number from 1 to 1024") }
+        for host in tls {
+            guard let target = try? RegistryTarget(parsing: host), target.description == host else {
+                throw ValidationError("--tls takes a registry's host, with its port: \"\(host.printable)\" is none")
+            }
+        }
         guard (username != nil) == passwordStdin else {
             throw ValidationError("--username and --password-stdin go together")
         }
@@ -58,8 +63,12 @@ struct ConnectionArguments: ParsableArguments {
     /// The user of the command line, with the password from stdin.
     func credentials() throws -> (name: String, password: String)? {
         guard let username else { return nil }
-        guard let bytes = StandardInput.read() else { throw ValidationError("No password could be read from stdin") }
-        var password = Substring(decoding: bytes, as: UTF8.self)
+        var password: Substring
+        do {
+            password = Substring(decoding: try Input.read(), as: UTF8.self)
+        } catch {
+            throw ValidationError("No password could be read from stdin: \(error)")
+        }
         while password.last?.isNewline == true { password = password.dropLast() }
         guard !password.isEmpty else { throw ValidationError("The password on stdin is empty") }
         return (username, String(password))

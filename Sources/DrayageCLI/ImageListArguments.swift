@@ -1,6 +1,5 @@
 import ArgumentParser
 import Drayage
-import FoundationEssentials
 
 /// The images that a command is about.
 struct ImageListArguments: ParsableArguments {
@@ -21,8 +20,12 @@ struct ImageListArguments: ParsableArguments {
         var list = ImageList()
         for reference in references { list.add(argument: reference) }
         for name in file {
-            let text = name == "-" ? StandardInput.read() : FileManager.default.contents(atPath: name).map { Array($0) }
-            guard let text else { throw ListFileError(path: name) }
+            let text: [UInt8]
+            do {
+                text = try name == "-" ? Input.read() : Input.read(file: name)
+            } catch {
+                throw ListFileError(path: name, reason: "\(error)")
+            }
             guard let decoded = String(validating: text, as: UTF8.self) else {
                 throw ListFileError(path: name, reason: "it is not text in UTF-8")
             }
@@ -35,7 +38,7 @@ struct ImageListArguments: ParsableArguments {
 /// A list of images that cannot be read.
 struct ListFileError: Error, CustomStringConvertible {
     let path: String
-    var reason = "there is no such file, or it may not be read"
+    let reason: String
 
     var description: String { "reading the list \(path): \(reason)" }
 }

@@ -10,8 +10,9 @@ enum Interrupt {
         _ operation: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         let task = Task { try await operation() }
-        let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-            signal(number, SIG_IGN)
+        let sources = [SIGINT, SIGTERM, SIGHUP].compactMap { number -> (any DispatchSourceSignal)? in
+            // What was ignored when the process began, as nohup does with SIGHUP, stays ignored.
+            guard !wasIgnored(signal(number, SIG_IGN)) else { return nil }
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
             source.setEventHandler {
                 signal(number, SIG_DFL)
@@ -23,6 +24,15 @@ enum Interrupt {
         defer {
             for source in sources { source.cancel() }
         }
-        return try await task.value
+        do {
+            return try await task.value
+        } catch {
+            // Whatever came of it, it came of the interruption.
+            throw task.isCancelled ? CancellationError() : error
+        }
+    }
+
+    private static func wasIgnored(_ handler: sighandler_t?) -> Bool {
+        unsafe unsafeBitCast(handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
     }
 }

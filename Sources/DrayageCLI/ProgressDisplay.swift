@@ -17,6 +17,7 @@ final class ProgressDisplay: Sendable {
     private let isSilent: Bool
     private let output = OutputStream.standardError
     private let state = Mutex(ProgressState())
+    private let writing = Mutex(())
 
     init(mode: Mode) {
         isSilent = mode == .silent
@@ -41,34 +42,34 @@ final class ProgressDisplay: Sendable {
     /// Takes an event.
     func take(_ event: ProgressEvent) {
         guard !isSilent else { return }
-        let line = state.withLock { $0.take(event) }
-        if let line { show(line: line) }
+        guard let line = state.withLock({ $0.take(event) }) else { return }
+        show { state in (self.isLive ? state.erasure : "") + line.printable + "\n" }
     }
 
     /// Takes the picture away.
     func end() {
         guard !isSilent else { return }
-        state.withLock { state in
+        show { state in
             state.hasEnded = true
-            if isLive { output.write(state.erasure) }
+            return self.isLive ? state.erasure : ""
         }
     }
 
     private func tick() {
-        state.withLock { state in
-            guard !state.hasEnded else { return }
-            if isLive {
-                output.write(state.erasure + state.draw(columns: output.columns ?? 80))
-            } else if let line = state.statusLine {
-                output.write(line + "\n")
-            }
+        show { state in
+            guard self.isLive else { return state.statusLine.map { $0 + "\n" } ?? "" }
+            return state.erasure + state.draw(columns: self.output.columns ?? 80)
         }
     }
 
-    private func show(line: String) {
-        state.withLock { state in
-            guard !state.hasEnded else { return }
-            output.write((isLive ? state.erasure : "") + line.printable + "\n")
+    /// Writes what `draw` makes of the state.
+    ///
+    /// A terminal can be stopped. So the state is free while the text is written, and only who wants to write waits:
+    /// the threads that count bytes do not.
+    private func show(_ draw: @Sendable (inout ProgressState) -> String) {
+        writing.withLock { _ in
+            let text = state.withLock { $0.hasEnded ? "" : draw(&$0) }
+            if !text.isEmpty { output.write(text) }
         }
     }
 }

@@ -46,7 +46,7 @@ struct ProgressState {
             finishedByteCount += flights.removeValue(forKey: digest)?.byteCount ?? 0
             finishedBlobCount += 1
         case .blobFailed(let digest):
-            flights[digest]?.done = 0
+            flights[digest] = nil
         case .imageFinished, .imageFailed:
             break
         case .sealing:
@@ -105,7 +105,7 @@ struct ProgressState {
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         guard seconds >= 1, movedByteCount > 0 else { return "" }
         let rate = Double(movedByteCount) / seconds
-        let left = Double(plannedByteCount - movedByteCount) / rate
+        let left = Double(max(0, plannedByteCount - movedByteCount)) / rate
         return ", \(ByteText.size(Int64(rate)))/s, \(duration(left)) left"
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Drayage
 import FoundationEssentials
+import Glibc
 import Logging
 
 /// What a command prints, and where.
@@ -46,7 +47,7 @@ struct ReportArguments: ParsableArguments {
         }
         try write(report)
         let output = OutputStream.standardOutput
-        if !quiet, !json { output.write(ReportText(report, columns: output.columns).text) }
+        if !quiet, !json { try print(ReportText(report, columns: output.columns).text) }
         for failure in ReportText(report).failures { Message.error(failure) }
         if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
         if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }
@@ -61,12 +62,19 @@ struct ReportArguments: ParsableArguments {
         }
     }
 
+    /// Writes data; a document that is cut off must not look like success.
+    private func print(_ text: String) throws {
+        guard !OutputStream.standardOutput.write(text) else { return }
+        Message.error("writing to stdout: \(unsafe String(cString: strerror(errno)).lowercased())")
+        throw ExitCode(ExitStatus.failed.rawValue)
+    }
+
     private func write(_ report: Report) throws {
         guard json || reportFile != nil else { return }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         let data = try encoder.encode(report)
-        if json { OutputStream.standardOutput.write(String(decoding: data, as: UTF8.self) + "\n") }
+        if json { try print(String(decoding: data, as: UTF8.self) + "\n") }
         guard let reportFile else { return }
         do {
             try data.write(to: URL(filePath: reportFile), options: .atomic)

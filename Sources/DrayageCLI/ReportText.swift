@@ -100,7 +100,7 @@ struct ReportText {
         case ("verify", _):
             let place = report.target ?? report.bundle ?? ""
             let content = totals.map { $0.blobCount > 0 ? ", \(blobs), \(size)" : "" } ?? ""
-            return "\(place): \(images)\(content), all verified"
+            return "\(place): \(images)\(content), all verified\(left)"
         case ("list", _) where report.repositories == nil:
             return "\(images), \(blobs), \(Self.size(report.bundleByteCount))"
         default:
@@ -109,7 +109,10 @@ struct ReportText {
     }
 
     private var left: String {
-        report.failures.isEmpty ? "" : "; left out: \(Self.count(report.failures.count, "image"))"
+        let failed = report.failures.isEmpty ? nil : Self.count(report.failures.count, "image")
+        let unnamed = report.unnamedCount.map { Self.count($0, "entry without a name", "entries without a name") }
+        let all = [failed, unnamed].compactMap(\.self)
+        return all.isEmpty ? "" : "; left out: " + all.joined(separator: ", ")
     }
 
     private func text(of repositories: [Report.RepositoryTags]) -> String {
@@ -129,5 +132,7 @@ struct ReportText {
 
     private static func size(_ byteCount: Int64?) -> String { byteCount.map { ByteText.size($0) } ?? "" }
 
-    private static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+    private static func count(_ count: Int, _ one: String, _ many: String? = nil) -> String {
+        "\(count) \(count == 1 ? one : many ?? one + "s")"
+    }
 }

@@ -1,23 +1,50 @@
 import CLinux
+import Drayage
 import Glibc
+import OCI
 
-/// Standard input, read whole, once.
-enum StandardInput {
+/// What a command reads besides bundles: lists and passwords, from stdin or a file, whole.
+enum Input {
     /// The most bytes that are read: far beyond any list.
     private static let limit = 64 << 20
 
-    /// All bytes, nil where they cannot be read or are too many.
-    static func read() -> [UInt8]? {
+    /// All bytes.
+    ///
+    /// - Throws: ``ReadError``.
+    static func read() throws -> [UInt8] { try read(STDIN_FILENO) }
+
+    /// All bytes of a file, which may be a pipe.
+    ///
+    /// - Throws: ``ReadError``.
+    static func read(file path: String) throws -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw ReadError(errno: errno) }
+        defer { close(descriptor) }
+        return try read(descriptor)
+    }
+
+    /// Input that cannot be read.
+    struct ReadError: Error, CustomStringConvertible {
+        /// The system's reason, nil where it is too large.
+        var errno: Int32?
+
+        var description: String {
+            guard let errno else { return "it is larger than \(ByteText.size(Int64(limit)))" }
+            return unsafe String(cString: strerror(errno)).lowercased()
+        }
+    }
+
+    private static func read(_ descriptor: Int32) throws -> [UInt8] {
         var result: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while result.count <= limit {
-            let count = unsafe Glibc.read(STDIN_FILENO, &buffer, buffer.count)
+            let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { return nil }
+            guard count >= 0 else { throw ReadError(errno: errno) }
             guard count > 0 else { return result }
             result += buffer[..<count]
         }
-        return nil
+        throw ReadError()
     }
 }
 
@@ -39,7 +66,7 @@ struct OutputStream: Sendable {
 
     /// Writes text.
     ///
-    /// - Returns: whether all of it was written; a reader that went away is not worth a message.
+    /// - Returns: false where it cannot be written. A reader that went away has had what it wanted.
     @discardableResult
     func write(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
@@ -49,7 +76,7 @@ struct OutputStream: Sendable {
                 unsafe Glibc.write(descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return false }
+            guard count > 0 else { return errno == EPIPE }
             done += count
         }
         return true
