@@ -43,6 +43,7 @@ struct BundleCommand: AsyncParsableCommand {
         guard !connection.passwordStdin || !images.file.contains("-") else {
             throw ValidationError("Stdin holds the password, so it cannot hold a list: -f - and --password-stdin")
         }
+        guard output != "" else { throw ValidationError("-o takes the name of a file") }
         guard output != "-" else { throw ValidationError("A bundle is a file; it is not written to stdout") }
     }
 

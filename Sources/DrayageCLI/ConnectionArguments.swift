@@ -30,7 +30,7 @@ struct ConnectionArguments: ParsableArguments {
     func validate() throws {
         guard (1...1024).contains(parallelism) else { throw ValidationError("-j takes a number from 1 to 1024") }
         for host in tls {
-            guard let target = try? RegistryTarget(parsing: host), target.description == host else {
+            guard let target = try? RegistryTarget(parsing: host), target.registry == host, target.prefix == nil else {
                 throw ValidationError("--tls takes a registry's host, with its port: \"\(host.printable)\" is none")
             }
         }

@@ -38,7 +38,9 @@ struct ReportArguments: ParsableArguments {
             display.end()
         } catch let error as ValidationError {
             display.end()
-            throw error
+            Message.error(error.message)
+            try write(Report(command: command, error: error))
+            throw ExitCode(ExitStatus.usage.rawValue)
         } catch {
             display.end()
             Message.error(error is CancellationError ? Self.interruption(of: command) : "\(error)")

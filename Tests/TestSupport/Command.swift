@@ -86,7 +86,9 @@ package struct Outcome: Sendable {
     package let output: [UInt8]
     /// What it wrote to stderr.
     package let errors: [UInt8]
-    /// The most memory that was resident, in bytes.
+    /// The most memory that was resident, in bytes; never less than what the tests themselves had when they started it.
+    ///
+    /// Linux counts what a process was before it became the tool. To measure a small tool, run it under `time`.
     package let peakResidentByteCount: Int64
     /// The processor time that it and the children it waited for took.
     package let processorTime: Duration

@@ -38,7 +38,7 @@ package final class ScriptedRegistry: Sendable {
 
     /// How many requests of a method there were, to paths that contain a text.
     package func count(_ method: String, containing text: String = "") -> Int {
-        requests.count { $0.method == method && $0.path.contains(text) }
+        requests.count { $0.method == method && (text.isEmpty || $0.path.contains(text)) }
     }
 
     /// Closes the port and every connection.

@@ -1,0 +1,71 @@
+import TestSupport
+import Testing
+
+@Suite struct HelpTests {
+    private let terminal: Terminal
+
+    init() throws { terminal = try Terminal() }
+
+    @Test(arguments: ["bundle", "push", "list", "verify"])
+    func `the help of each command has an example and its options`(command: String) async throws {
+        let outcome = try await terminal.drayage(command, "--help")
+        #expect(outcome.status == 0)
+        #expect(outcome.errorText == "")
+        #expect(outcome.outputText.contains("Example:\n\n  drayage \(command) "))
+        for option in ["--json", "--report", "--quiet", "--plain-http", "--insecure", "--ca-file", "--password-stdin"] {
+            #expect(outcome.outputText.contains(option))
+        }
+    }
+
+    @Test(arguments: [[], ["--help"], ["help"]])
+    func `the help of the whole names each command and the exit codes`(arguments: [String]) async throws {
+        let outcome = try await terminal.command(arguments).run()
+        #expect(outcome.status == 0)
+        #expect(outcome.errorText == "")
+        for command in ["bundle", "push", "list", "verify"] { #expect(outcome.outputText.contains("\n  \(command) ")) }
+        #expect(outcome.outputText.contains("Exit codes: 0 done, 1 failed, 2 partly done"))
+    }
+
+    @Test func `the version is one line`() async throws {
+        let outcome = try await terminal.drayage("--version")
+        #expect(outcome.status == 0)
+        #expect(outcome.outputText.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+(-[a-z0-9.]+)?\n/) != nil)
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func `a completion script is generated`(shell: String) async throws {
+        let outcome = try await terminal.drayage("--generate-completion-script", shell)
+        #expect(outcome.status == 0)
+        #expect(outcome.outputText.contains("keep-going"))
+        if shell == "bash" {
+            let path = try terminal.scratch.write(outcome.output, to: "completion")
+            #expect(try await Command("bash", ["-n", path]).run().status == 0)
+        }
+    }
+
+    /// A command line that is wrong as it stands, and what is said of it.
+    @Test(arguments: [
+        (["--nonsense"], "Unknown option '--nonsense'"),
+        (["nonsense"], "Unexpected argument 'nonsense'"),
+        (["bundle", "alpine", "-o", "x", "--nonsense"], "Unknown option '--nonsense'"),
+        (["bundle", "alpine"], "Missing expected argument '-o <output>'"),
+        (["bundle", "alpine", "-o", ""], "-o takes the name of a file"),
+        (["bundle", "alpine", "-o", "-"], "A bundle is a file; it is not written to stdout"),
+        (["bundle", "alpine", "-o", "x", "-j", "0"], "-j takes a number from 1 to 1024"),
+        (["bundle", "alpine", "-o", "x", "-j", "many"], "The value 'many' is invalid for '-j <parallelism>'"),
+        (["bundle", "alpine", "-o", "x", "-u", "me"], "--username and --password-stdin go together"),
+        (["bundle", "alpine", "-o", "x", "--password-stdin"], "--username and --password-stdin go together"),
+        (["push", "x.tar"], "Missing expected argument '<target>'"),
+        (["push", "x.tar", "site.io", "--on-existing", "ask"], "--on-existing takes overwrite, skip or fail"),
+        (["push", "x.tar", "site.io/Upper"], "\"site.io/Upper\" names no registry"),
+        (["list"], "Missing expected argument '<subject>'"),
+        (["verify"], "Missing expected argument '<bundle>'"),
+    ])
+    func `a command line that is wrong ends with 64 and says why`(arguments: [String], reason: String) async throws {
+        let outcome = try await terminal.command(arguments).run()
+        #expect(outcome.status == 64)
+        #expect(outcome.outputText == "")
+        #expect(outcome.errorText.contains(reason), "\(outcome.errorText)")
+        #expect(try terminal.scratch.names() == [])
+    }
+}

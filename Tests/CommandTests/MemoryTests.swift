@@ -1,0 +1,38 @@
+import TestSupport
+import Testing
+
+/// Memory depends on how much is moved at once, not on how large a layer is.
+@Suite struct MemoryTests {
+    /// The most memory of a bundle, of the push and of the verification of it, of one image with one layer.
+    private func peaks(layerByteCount: Int64) async throws -> [Int64] {
+        let (terminal, source, target) = (try Terminal(), try DockerRegistry(), try DockerRegistry())
+        try BenchImages.writeLarge(byteCount: layerByteCount, to: source.storage)
+        return [
+            try await peak(["bundle", "\(source.address)/bench/large:1", "-o", "bundle.tar"], terminal),
+            try await peak(["push", "bundle.tar", target.address], terminal),
+            try await peak(["verify", "bundle.tar"], terminal),
+        ]
+    }
+
+    /// What `time` says of a run: its child is born small.
+    ///
+    /// What the system says of a child of ours begins with our own size, which the tests share.
+    private func peak(_ arguments: [String], _ terminal: Terminal) async throws -> Int64 {
+        var command = terminal.command(arguments)
+        command.arguments = ["-f", "%M", "-o", terminal.scratch.path("peak"), command.tool] + command.arguments
+        command.tool = "time"
+        let outcome = try await command.run()
+        #expect(outcome.status == 0, "\(outcome.errorText)")
+        let text = String(decoding: try terminal.scratch.read("peak"), as: UTF8.self)
+        return try #require(Int64(text.filter(\.isNumber))) * 1024
+    }
+
+    @Test func `a large layer takes no more memory than a small one, and little of it`() async throws {
+        let small = try await peaks(layerByteCount: 16 << 20)
+        let large = try await peaks(layerByteCount: 256 << 20)
+        for (small, large) in zip(small, large) {
+            #expect(large < 64 << 20, "\(small) \(large)")
+            #expect(large - small < 8 << 20)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import Testing
+
+/// The document of `--json`, as a program that reads it would declare it.
+struct ReportDocument: Decodable {
+    struct Image: Decodable {
+        let reference: String
+        let target: String?
+        let digest: String?
+        let mediaType: String?
+        let platforms: [String]?
+        let byteCount: Int64?
+        let status: String
+        let previousDigest: String?
+    }
+
+    struct Failure: Decodable {
+        let subject: String
+        let message: String
+    }
+
+    struct Totals: Decodable {
+        let blobCount: Int
+        let byteCount: Int64
+        let uploadCount: Int?
+        let mountCount: Int?
+        let requestCount: Int?
+    }
+
+    struct Tags: Decodable {
+        let repository: String
+        let tags: [String]
+    }
+
+    let schema: String
+    let command: String
+    let outcome: String
+    let bundle: String?
+    let bundleByteCount: Int64?
+    let target: String?
+    let images: [Image]
+    let repositories: [Tags]?
+    let totals: Totals?
+    let failures: [Failure]
+
+    /// Reads bytes that are one document and nothing else.
+    init(_ bytes: [UInt8]) throws {
+        self = try JSONDecoder().decode(ReportDocument.self, from: Data(bytes))
+        #expect(schema == "dev.drayage.report.v1")
+    }
+}

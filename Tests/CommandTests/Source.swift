@@ -1,0 +1,32 @@
+import Synchronization
+import TestSupport
+
+/// A registry of a test, with the images in it.
+struct Source: Sendable {
+    let content: RegistryContent
+    let registry: ScriptedRegistry
+
+    /// A registry that answers as it should, but for what the test answers itself.
+    init(pageSize: Int = 100, except fault: @escaping @Sendable (Request) -> Answer? = { _ in nil }) throws {
+        let content = RegistryContent(pageSize: pageSize)
+        self.content = content
+        registry = try ScriptedRegistry { fault($0) ?? content.answer($0) }
+    }
+
+    var address: String { registry.address }
+
+    /// Adds an image and gives its reference.
+    @discardableResult
+    func add(_ image: TestImage, _ repository: String, tag: String = "1") throws -> String {
+        try content.add(image, repository: repository, tag: tag)
+        return "\(address)/\(repository):\(tag)"
+    }
+}
+
+/// A switch between a test and a registry's threads.
+final class Flag: Sendable {
+    private let state = Atomic(false)
+
+    var isSet: Bool { state.load(ordering: .relaxed) }
+    func set(_ value: Bool) { state.store(value, ordering: .relaxed) }
+}

@@ -1,0 +1,71 @@
+import TestSupport
+import Testing
+
+extension Testing.Tag {
+    /// Runs programs of others on what we write.
+    @Tag static var interop: Self
+}
+
+/// A directory, and `drayage` run in it as a user runs it.
+struct Terminal: Sendable {
+    let scratch: ScratchDirectory
+    private let binary: String
+
+    init() throws {
+        scratch = try ScratchDirectory()
+        binary = try Command.binary(named: "drayage")
+    }
+
+    /// A run that is not started yet.
+    ///
+    /// Whoever runs the tests may have credentials of their own, which it does not see.
+    func command(_ arguments: [String], input: String = "", environment: [String: String] = [:]) -> Command {
+        let home = ["HOME": scratch.path("home"), "DOCKER_CONFIG": scratch.path("no-docker")]
+        return Command(
+            binary,
+            arguments,
+            environment: home.merging(environment) { $1 },
+            input: Array(input.utf8),
+            directory: scratch.path
+        )
+    }
+
+    /// Runs `drayage` to its end.
+    func drayage(
+        _ arguments: String...,
+        input: String = "",
+        environment: [String: String] = [:]
+    ) async throws -> Outcome {
+        try await command(arguments, input: input, environment: environment).run()
+    }
+
+    /// Runs `drayage` to its end; anything but exit code 0 fails the test.
+    @discardableResult
+    func succeed(_ arguments: String..., location: SourceLocation = #_sourceLocation) async throws -> Outcome {
+        let outcome = try await command(arguments).run()
+        #expect(outcome.status == 0, "\(outcome.errorText)", sourceLocation: location)
+        return outcome
+    }
+}
+
+/// Waits for what another process or thread does; half a minute is far more than any of it takes.
+func until(_ condition: () throws -> Bool, location: SourceLocation = #_sourceLocation) async throws {
+    for _ in 0..<6000 {
+        if try condition() { return }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    Issue.record("it did not happen", sourceLocation: location)
+}
+
+/// Expects how a run ended and all that it wrote.
+func expect(
+    _ outcome: Outcome,
+    status: Int32,
+    output: String = "",
+    errors: String,
+    _ location: SourceLocation = #_sourceLocation
+) {
+    #expect(outcome.status == status, sourceLocation: location)
+    #expect(outcome.outputText == output, sourceLocation: location)
+    #expect(outcome.errorText == errors, sourceLocation: location)
+}

@@ -1,0 +1,124 @@
+import Drayage
+import TestSupport
+import Testing
+
+/// From a registry into a file and into another registry: every digest and every byte is the same.
+@Suite struct RoundTripTests {
+    @Test func `images of every form arrive in a real registry as they were`() async throws {
+        let (source, target, workshop) = (try DockerRegistry(), try DockerRegistry(), try Workshop())
+        var images: [(repository: String, image: TestImage)] = []
+        for family in ImageBuilder.Family.allCases {
+            var builder = ImageBuilder(seed: 30, family: family)
+            let shared = try builder.layer(byteCount: 100_000)
+            images += [
+                ("single/\(family)", try builder.image(layers: [shared, builder.layer()])),
+                ("again/\(family)", try builder.image(layers: [shared, shared])),
+                ("many/\(family)", try builder.multiPlatform(sharing: [shared], attested: family == .oci)),
+                ("bare/\(family)", try builder.image(layers: [])),
+            ]
+        }
+        var builder = ImageBuilder(seed: 31)
+        images += [
+            ("nested/index", try builder.nestedIndex(levels: 3)),
+            ("untyped/image", try builder.image(saysMediaType: false)),
+            ("untyped/index", try builder.index(of: [builder.image()], saysMediaType: false)),
+            ("chart", try builder.artifact()),
+            ("deep/path/of/a/repository", try builder.image()),
+        ]
+        for (repository, image) in images { try source.storage.add(image, repository: repository, tag: "v1.0") }
+        let report = try await workshop.bundle(images.map { "\(source.address)/\($0.repository):v1.0" })
+        #expect(report.outcome == .done)
+        #expect(report.images.map(\.reference) == images.map { "\(source.address)/\($0.repository):v1.0" }.sorted())
+        #expect(try await workshop.verify().failures.isEmpty)
+
+        let pushed = try await workshop.push(to: target.address)
+        #expect(pushed.failures.map(\.message) == [])
+        #expect(Set(pushed.images.map(\.status)) == [.pushed])
+        for (repository, image) in images { try expect(target.storage, has: image, repository, tag: "v1.0") }
+        #expect(target.storage.repositories() == images.map(\.repository).sorted())
+        #expect(try await workshop.verify(at: target.address).failures.map(\.message) == [])
+    }
+
+    @Test func `a reference by digest is pushed by digest, one with both by its tag`() async throws {
+        let (source, target, workshop) = (try DockerRegistry(), try DockerRegistry(), try Workshop())
+        var builder = ImageBuilder(seed: 32)
+        let (old, new, both) = (try builder.multiPlatform(), try builder.image(), try builder.image())
+        // The tag has moved on; the digest says what is meant.
+        for (image, tag) in [(old, "1"), (new, "1"), (both, "2"), (new, "2")] {
+            try source.storage.add(image, repository: "app", tag: tag)
+        }
+        let name = "\(source.address)/app"
+        let report = try await workshop.bundle(["\(name)@\(old.digest)", "\(name):2@\(both.digest)", "\(name):1"])
+        #expect(report.images.map(\.reference) == ["\(name):1", "\(name):2", "\(name)@\(old.digest)"])
+        #expect(report.images.map(\.digest) == [new.digest, both.digest, old.digest])
+        #expect(try await workshop.push(to: target.address).outcome == .done)
+        try expect(target.storage, has: new, "app", tag: "1")
+        try expect(target.storage, has: both, "app", tag: "2")
+        #expect(target.storage.tags(repository: "app") == ["1", "2"])
+        #expect(try target.storage.revisions(repository: "app").isSuperset(of: old.documents.map(\.digest)))
+        // What is asked for by digest only is found again, too.
+        let again = try await workshop.push(to: target.address)
+        #expect(again.images.map(\.status) == [.upToDate, .upToDate, .upToDate])
+        #expect(again.totals?.requestCount == 3)
+    }
+
+    /// distribution 2.8 has no manifests with a sha512 digest, and by default refuses manifests with URLs in them.
+    @Test func `sha512 and foreign layers arrive as they were`() async throws {
+        let (source, target, workshop) = (try Source(), try Source(), try Workshop())
+        var strong = ImageBuilder(seed: 33, algorithm: .sha512)
+        let strongImage = try strong.multiPlatform()
+        try source.content.add(strongImage, repository: "strong")
+        var names = ["\(source.address)/strong@\(strongImage.digest)"]
+        var images: [(String, TestImage)] = []
+        for family in ImageBuilder.Family.allCases {
+            var builder = ImageBuilder(seed: 34, family: family)
+            let image = try builder.image(layers: [builder.foreignLayer(), builder.layer()])
+            images.append(("windows/\(family)", image))
+            names.append(try source.add(image, "windows/\(family)"))
+        }
+        #expect(try await workshop.bundle(names).failures.map(\.message) == [])
+        #expect(try await workshop.push(to: target.address).failures.map(\.message) == [])
+        for (repository, image) in images { try expect(target.content, has: image, repository, tag: "1") }
+        for document in strongImage.documents {
+            #expect(target.content.manifest(document.digest, repository: "strong") == document.bytes)
+        }
+        for blob in strongImage.blobs {
+            #expect(try target.content.blob(blob.digest, repository: "strong") == blob.bytes)
+        }
+        #expect(try await workshop.verify(at: target.address).failures.map(\.message) == [])
+    }
+
+    @Test func `random images arrive as they were`() async throws {
+        let (source, target, workshop) = (try DockerRegistry(), try DockerRegistry(), try Workshop())
+        var random = SplitMix64(seed: 35)
+        var pool: [ImageBuilder.Family: [TestBlob]] = [:]
+        var images: [(repository: String, image: TestImage)] = []
+        for number in 0..<24 {
+            let family = ImageBuilder.Family.allCases.randomElement(using: &random) ?? .oci
+            var builder = ImageBuilder(seed: random.next(), family: family)
+            var layers: [TestBlob] = []
+            for _ in 0..<Int.random(in: 0...4, using: &random) {
+                if let known = pool[family]?.randomElement(using: &random), Bool.random(using: &random) {
+                    layers.append(known)
+                } else {
+                    let layer = try builder.opaqueLayer(byteCount: Int.random(in: 1...70_000, using: &random))
+                    pool[family, default: []].append(layer)
+                    layers.append(layer)
+                }
+            }
+            let image =
+                Bool.random(using: &random)
+                ? try builder.image(layers: layers) : try builder.multiPlatform(sharing: layers)
+            images.append(("team-\(number % 5)/app-\(number % 12)", image))
+        }
+        for (number, (repository, image)) in images.enumerated() {
+            try source.storage.add(image, repository: repository, tag: "t\(number)")
+        }
+        let names = images.enumerated().map { "\(source.address)/\($1.repository):t\($0)" }
+        #expect(try await workshop.bundle(names).outcome == .done)
+        #expect(try await workshop.push(to: target.address + "/mirror").failures.map(\.message) == [])
+        for (number, (repository, image)) in images.enumerated() {
+            try expect(target.storage, has: image, "mirror/" + repository, tag: "t\(number)")
+        }
+    }
+}

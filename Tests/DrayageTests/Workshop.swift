@@ -1,0 +1,57 @@
+import Drayage
+import TestSupport
+
+/// Ours, not that of the testing library.
+typealias ExitStatus = Drayage.ExitStatus
+
+/// A directory for bundles, and the use cases as a program that embeds them has them.
+struct Workshop: Sendable {
+    let scratch: ScratchDirectory
+    var connections = ConnectionOptions()
+
+    init() throws {
+        scratch = try ScratchDirectory()
+        // Whoever runs the tests may have credentials of their own.
+        connections.environment = [:]
+    }
+
+    func path(_ name: String = "bundle.tar") -> String { scratch.path(name) }
+
+    func bundle(
+        _ names: [String],
+        to file: String = "bundle.tar",
+        keepGoing: Bool = false,
+        progress: @escaping ProgressHandler = { _ in }
+    ) async throws -> Report {
+        var options = Synchronizer.Options()
+        options.keepGoing = keepGoing
+        let references = try names.map { try Reference(parsing: $0) }
+        return try await Synchronizer(connections: connections, progress: progress)
+            .bundle(references, to: path(file), options: options)
+    }
+
+    func push(
+        _ file: String = "bundle.tar",
+        to target: String,
+        keepHost: Bool = false,
+        onExisting: Pusher.ExistingTagPolicy = .overwrite,
+        dryRun: Bool = false,
+        progress: @escaping ProgressHandler = { _ in }
+    ) async throws -> Report {
+        var options = Pusher.Options()
+        options.onExisting = onExisting
+        options.isDryRun = dryRun
+        let mapping = NameMapping(target: try RegistryTarget(parsing: target), keepsHost: keepHost)
+        return try await Pusher(connections: connections, progress: progress)
+            .push(bundle: path(file), to: mapping, options: options)
+    }
+
+    func verify(_ file: String = "bundle.tar") async throws -> Report {
+        try await Verifier(connections: connections).verify(bundle: path(file))
+    }
+
+    func verify(_ file: String = "bundle.tar", at target: String) async throws -> Report {
+        let mapping = NameMapping(target: try RegistryTarget(parsing: target))
+        return try await Verifier(connections: connections).verify(bundle: path(file), at: mapping)
+    }
+}
