@@ -98,7 +98,7 @@ actor Authenticator {
             let server = try TokenServer(bearer, endpoint: endpoint, credentials: credentials, context: context)
             method = .bearer(server)
             let asked = bearer.parameters["scope"].map { $0.split(separator: " ").map(String.init) } ?? []
-            let all = Set(scopes).union(asked).sorted()
+            let all = Set(scopes).union(asked.filter { !Scope.covers(scopes, $0) }).sorted()
             let next = try await token(from: server, scopes: all, key: scopes, rejected: rejected, context: context)
             return next == rejected ? nil : next
         }

@@ -35,7 +35,7 @@ package struct Challenge: Hashable, Sendable {
             return Challenge(scheme: scheme.lowercased(), parameters: parameters)
         }
 
-        /// Passes over what stands in place of parameters: `Negotiate YII=`. Its padding is no assignment.
+        /// Passes over what stands in place of parameters, as in `Negotiate YII=`: its padding is no assignment.
         private mutating func skipToken68() {
             let start = index
             skip(while: \.isBlank)

@@ -187,6 +187,16 @@ enum Scope {
     static func pull(_ repository: Repository) -> String { "repository:\(repository.path):pull" }
 
     static func push(_ repository: Repository) -> String { "repository:\(repository.path):pull,push" }
+
+    /// Whether one of the scopes has the name of another, and all its actions.
+    static func covers(_ scopes: [String], _ other: String) -> Bool {
+        func parts(_ scope: String) -> (name: Substring, actions: Set<Substring>) {
+            let colon = scope.lastIndex(of: ":") ?? scope.startIndex
+            return (scope[..<colon], Set(scope[colon...].dropFirst().split(separator: ",")))
+        }
+        let other = parts(other)
+        return scopes.map(parts).contains { $0.name == other.name && $0.actions.isSuperset(of: other.actions) }
+    }
 }
 
 extension HTTPResponse {

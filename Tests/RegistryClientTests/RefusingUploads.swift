@@ -1,0 +1,114 @@
+import Foundation
+import Synchronization
+import TestSupport
+
+/// A registry that opens uploads and answers a PUT before it has read the body, or never.
+///
+/// A `ScriptedRegistry` reads each body to its end first, which is what servers that refuse do not do.
+final class RefusingUploads: Sendable {
+    /// What becomes of a PUT.
+    enum Refusal: Sendable {
+        /// A status is sent when so many bytes of the body have come; then the connection is closed.
+        case answer(Int, afterBytes: Int)
+        /// The same, but the rest of the body is still read, as a server does that is polite.
+        case answerAndRead(Int, afterBytes: Int)
+        /// The connection is reset when so many bytes of the body have come.
+        case reset(afterBytes: Int)
+        /// The connection is closed when so many bytes of the body have come.
+        case close(afterBytes: Int)
+        /// Nothing is read any more when so many bytes of the body have come, until the peer gives up.
+        case stall(afterBytes: Int)
+    }
+
+    /// `127.0.0.1:` and the port.
+    let address: String
+    private let listener: Int32
+
+    init(_ refusal: Refusal) throws {
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let listener = listener
+        let status = withUnsafeMutablePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) + listen(listener, 16) + getsockname(listener, $0, &length)
+            }
+        }
+        guard status == 0 else { throw SystemError("listening on 127.0.0.1") }
+        address = "127.0.0.1:\(UInt16(bigEndian: name.sin_port))"
+        Thread.detachNewThread {
+            while true {
+                let descriptor = accept(listener, nil, nil)
+                guard descriptor >= 0 else { return }
+                Thread.detachNewThread { Self.serve(descriptor, refusal) }
+            }
+        }
+    }
+
+    deinit {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    private static func serve(_ descriptor: Int32, _ refusal: Refusal) {
+        defer { close(descriptor) }
+        var head: [UInt8] = []
+        while true {
+            guard let end = head.firstRange(of: Array("\r\n\r\n".utf8)) else {
+                guard let more = receive(descriptor, 4096) else { return }
+                head += more
+                continue
+            }
+            guard head.starts(with: Array("PUT ".utf8)) else {
+                let isOpening = head.starts(with: Array("POST ".utf8))
+                send(descriptor, isOpening ? "202 Accepted\r\nLocation: /upload?a=b" : "200 OK")
+                head.removeFirst(end.upperBound)
+                continue
+            }
+            return refuse(descriptor, refusal, read: head.count - end.upperBound)
+        }
+    }
+
+    private static func refuse(_ descriptor: Int32, _ refusal: Refusal, read already: Int) {
+        func read(to count: Int) {
+            var byteCount = already
+            while byteCount < count, let more = receive(descriptor, min(65_536, count - byteCount)) {
+                byteCount += more.count
+            }
+        }
+        switch refusal {
+        case .answer(let status, let count):
+            read(to: count)
+            send(descriptor, "\(status) No\r\nConnection: close\r\nX: y", body: #"{"errors":[{"code":"X"}]}"#)
+        case .answerAndRead(let status, let count):
+            read(to: count)
+            send(descriptor, "\(status) No\r\nConnection: close\r\nX: y", body: #"{"errors":[{"code":"X"}]}"#)
+            read(to: .max)
+        case .reset(let count):
+            read(to: count)
+            var option = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        case .close(let count):
+            read(to: count)
+        case .stall(let count):
+            read(to: count)
+            // Wakes up when the peer has gone, without reading anything: POLLRDHUP, which Swift does not see.
+            var state = pollfd(fd: descriptor, events: 0x2000, revents: 0)
+            poll(&state, 1, 60_000)
+        }
+    }
+
+    private static func send(_ descriptor: Int32, _ head: String, body: String = "") {
+        let text = Array("HTTP/1.1 \(head)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
+        _ = text.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    private static func receive(_ descriptor: Int32, _ limit: Int) -> [UInt8]? {
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, initialized in
+            initialized = max(0, recv(descriptor, buffer.baseAddress, limit, 0))
+        }
+        return bytes.isEmpty ? nil : bytes
+    }
+}

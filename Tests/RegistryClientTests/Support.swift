@@ -1,0 +1,93 @@
+import OCI
+import RegistryClient
+import Synchronization
+import TestSupport
+import Testing
+
+extension Testing.Tag {
+    /// Runs a registry of others.
+    @Tag static var interop: Self
+}
+
+/// Runs an operation with a client of its own.
+func withClient<Result>(
+    _ configuration: RegistryClient.Configuration = RegistryClient.Configuration(),
+    _ operation: (RegistryClient) async throws -> Result
+) async throws -> Result {
+    try await RegistryClient.withClient(configuration, operation)
+}
+
+/// A configuration with the same credentials for every registry.
+func signedIn(as username: String = "me", _ password: String = "secret") -> RegistryClient.Configuration {
+    var configuration = RegistryClient.Configuration()
+    configuration.credentials = { _ in Credentials(username: username, password: password) }
+    return configuration
+}
+
+/// The error of an operation that must fail.
+func failure<Result>(
+    sourceLocation: SourceLocation = #_sourceLocation,
+    of operation: () async throws -> Result
+) async throws -> RegistryError {
+    let error = await #expect(throws: RegistryError.self, sourceLocation: sourceLocation) { _ = try await operation() }
+    return try #require(error, sourceLocation: sourceLocation)
+}
+
+/// The error of an operation that must fail within a client of its own.
+func clientFailure<Result>(
+    _ configuration: RegistryClient.Configuration = RegistryClient.Configuration(),
+    sourceLocation: SourceLocation = #_sourceLocation,
+    of operation: (RegistryClient) async throws -> Result
+) async throws -> RegistryError {
+    try await failure(sourceLocation: sourceLocation) { try await withClient(configuration, operation) }
+}
+
+extension ScriptedRegistry {
+    /// A repository of this registry.
+    func repository(_ path: String = "app") throws -> Repository { try Repository(registry: address, path: path) }
+}
+
+/// What a sink was given.
+final class Received: Sendable {
+    private struct State {
+        var bytes: [UInt8] = []
+        var offsets: [Int64] = []
+        var lengths: [Int64] = []
+    }
+
+    private let state = Mutex(State())
+
+    var bytes: [UInt8] { state.withLock { $0.bytes } }
+
+    /// Whether each piece began where the one before it ended.
+    var isInOrder: Bool {
+        state.withLock { state in
+            var next: Int64 = 0
+            for (offset, length) in zip(state.offsets, state.lengths) {
+                guard offset == next else { return false }
+                next += length
+            }
+            return true
+        }
+    }
+
+    /// Takes a piece: pass it as the sink.
+    func take(_ bytes: RawSpan, _ offset: Int64) {
+        state.withLock { state in
+            bytes.withUnsafeBytes { state.bytes += $0 }
+            state.offsets.append(offset)
+            state.lengths.append(Int64(bytes.byteCount))
+        }
+    }
+}
+
+extension TestBlob {
+    /// Random bytes as a blob.
+    static func random(_ byteCount: Int, seed: UInt64 = 7, algorithm: Digest.Algorithm = .sha256) throws -> TestBlob {
+        try TestBlob(
+            bytes: RandomBytes.make(count: byteCount, seed: seed),
+            mediaType: MediaType(rawValue: "application/octet-stream"),
+            algorithm: algorithm
+        )
+    }
+}
