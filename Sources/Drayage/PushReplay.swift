@@ -174,12 +174,11 @@ struct PushReplay: Sendable {
             }
         } catch {
             progress(.blobFailed(blob.digest))
-            guard let refusal = error as? RegistryError, refusal.refusesDigest else { throw error }
-            throw DrayageError(
-                .unverified,
-                "the bytes in \(reader.path) are not \(blob.digest), drayage verify tells of all such damage",
-                underlying: refusal
-            )
+            // Is it the bundle, or does the registry only not know the algorithm?
+            if (error as? RegistryError)?.refusesDigest == true {
+                try await blocking { try reader.verify(blob) }
+            }
+            throw error
         }
     }
 

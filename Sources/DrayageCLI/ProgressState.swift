@@ -11,7 +11,7 @@ struct ProgressState {
     private static let flightLineLimit = 6
 
     var hasEnded = false
-    private var phase = "starting"
+    private var phase = "working"
     private var resolvingCount = 0
     private var resolvedCount = 0
     private var plannedByteCount: Int64 = 0

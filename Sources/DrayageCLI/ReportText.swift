@@ -116,7 +116,8 @@ struct ReportText {
     }
 
     private func text(of repositories: [Report.RepositoryTags]) -> String {
-        TextTable(
+        guard !repositories.isEmpty else { return "" }
+        return TextTable(
             header: ["REPOSITORY", "TAGS"],
             rows: repositories.map { [$0.repository, $0.tags.joined(separator: ", ")] },
             rightAligned: []

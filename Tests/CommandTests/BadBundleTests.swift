@@ -101,7 +101,7 @@ import Testing
         // The registry finds it as well: it takes no bytes that are not what their digest says.
         let outcome = try await terminal.drayage("push", "bundle.tar", target.address)
         #expect(outcome.status == 3)
-        let message = "error: the bytes in bundle.tar are not \(image.layers[0].digest), drayage verify tells"
+        let message = "error: reading bundle.tar: what should be \(image.layers[0].digest) is \(actual)"
         #expect(outcome.errorText.contains(message), "\(outcome.errorText)")
         #expect(target.content.digest(ofTag: "1", repository: "app") == nil)
     }

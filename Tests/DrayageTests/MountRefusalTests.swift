@@ -32,17 +32,30 @@ import Testing
         #expect(report.totals?.mountCount == 0)
     }
 
-    @Test func `bytes that a registry finds to be wrong are the bundle's fault`() async throws {
+    @Test func `bytes that a registry finds to be wrong are looked at again, and are the bundle's fault`() async throws
+    {
         let digest = images[0].layers[0].digest
-        let target = try Source { request in
-            request.method == "PUT" && request.query["digest"] == digest.description
-                ? .error(400, "DIGEST_INVALID", "provided digest did not match uploaded content") : nil
-        }
+        var bytes = try workshop.scratch.read("bundle.tar")
+        let entry = try #require(TarBytes.entries(of: bytes).first { $0.path.hasSuffix(digest.hex) })
+        bytes[entry.range.lowerBound + 100] ^= 1
+        try workshop.scratch.write(bytes, to: "bundle.tar")
+        let target = try Source()
         let report = try await workshop.push(to: target.address)
         #expect(report.exitStatus == .unverified)
         #expect(report.failures.count == 3)
         for failure in report.failures {
-            #expect(failure.message.hasPrefix("the bytes in \(workshop.path()) are not \(digest), drayage verify "))
+            #expect(failure.message.hasPrefix("reading \(workshop.path()): what should be \(digest) is sha256:"))
         }
+    }
+
+    @Test func `a digest that a registry only does not like is not the bundle's fault`() async throws {
+        let digest = images[0].layers[0].digest
+        let target = try Source { request in
+            request.method == "PUT" && request.query["digest"] == digest.description
+                ? .error(400, "DIGEST_INVALID", "unsupported") : nil
+        }
+        let report = try await workshop.push(to: target.address)
+        #expect(report.exitStatus == .failed)
+        #expect(report.failures.map { $0.message.hasSuffix("DIGEST_INVALID: unsupported") } == [true, true, true])
     }
 }

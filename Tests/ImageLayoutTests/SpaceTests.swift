@@ -26,9 +26,9 @@ import Testing
         return error
     }
 
-    @Test(.tags(.interop), .enabled(if: Mount.isPossible, "mounting needs root"))
+    @Test(.tags(.interop), .enabled(if: MountedFileSystem.isPossible, "mounting needs root"))
     func `too little space is found before anything is written`() throws {
-        let mount = try Mount(at: scratch.path, ["-t", "tmpfs", "-o", "size=1m", "none"])
+        let mount = try MountedFileSystem(at: scratch.path, ["-t", "tmpfs", "-o", "size=1m", "none"])
         let plan = try plan(byteCount: 2 << 20)
         let error = try failure(plan, in: mount.path)
         #expect(error.code == .noSpace(needed: plan.byteCount, available: 1 << 20))
@@ -36,17 +36,17 @@ import Testing
         #expect(mount.usedByteCount == 0)
     }
 
-    @Test(.tags(.interop), .enabled(if: Mount.isPossible, "mounting needs root"))
+    @Test(.tags(.interop), .enabled(if: MountedFileSystem.isPossible, "mounting needs root"))
     func `a file system that may only be read is an error with its reason`() throws {
-        let mount = try Mount(at: scratch.path, ["-t", "tmpfs", "-o", "ro", "none"])
+        let mount = try MountedFileSystem(at: scratch.path, ["-t", "tmpfs", "-o", "ro", "none"])
         let error = try failure(plan(byteCount: 1), in: mount.path, on: "bundle.tar")
         #expect(error.code == .system(operation: "its directory \(mount.path)", errno: EROFS))
         #expect(error.description.hasSuffix(": its directory \(mount.path): read-only file system"))
     }
 
-    @Test(.tags(.interop), .enabled(if: Mount.isPossibleOfImages, "mounting needs root and loop devices"))
+    @Test(.tags(.interop), .enabled(if: MountedFileSystem.isPossibleOfImages, "mounting needs root and loop devices"))
     func `without fallocate free space is compared and nothing is filled with zeros`() throws {
-        let mount = try Mount.image(in: scratch, byteCount: 32 << 20, ["mkfs.ext3", "-q"])
+        let mount = try MountedFileSystem.image(in: scratch, at: "mounted", byteCount: 32 << 20, ["mkfs.ext3", "-q"])
         let large = try plan(byteCount: 64 << 20)
         guard case .noSpace(large.byteCount, let available) = try failure(large, in: mount.path).code else {
             Issue.record("space was not compared")
@@ -70,9 +70,14 @@ import Testing
         for blob in reader.blobs { try reader.verify(blob) }
     }
 
-    @Test(.tags(.interop), .enabled(if: Mount.isPossibleOfImages, "mounting needs root and loop devices"))
+    @Test(.tags(.interop), .enabled(if: MountedFileSystem.isPossibleOfImages, "mounting needs root and loop devices"))
     func `space that somebody else takes meanwhile is an error of the write`() throws {
-        let mount = try Mount.image(in: scratch, byteCount: 16 << 20, ["mkfs.ext3", "-q", "-O", "^has_journal"])
+        let mount = try MountedFileSystem.image(
+            in: scratch,
+            at: "mounted",
+            byteCount: 16 << 20,
+            ["mkfs.ext3", "-q", "-O", "^has_journal"]
+        )
         let path = mount.path + "/bundle.tar"
         let plan = try plan(byteCount: 8 << 20)
         let writer = try LayoutWriter(plan: plan, path: path, replaceExisting: false)
@@ -85,11 +90,11 @@ import Testing
         #expect(error.description == "writing \(path).partial: no space left on device")
     }
 
-    @Test(.tags(.interop), .enabled(if: Mount.isPossibleOfImages, "mounting needs root and loop devices"))
+    @Test(.tags(.interop), .enabled(if: MountedFileSystem.isPossibleOfImages, "mounting needs root and loop devices"))
     func `a file system that cannot hold so large a file is an error`() throws {
         // With blocks of 1 KiB a file of ext2 ends at 16 GiB.
         let make = ["mkfs.ext2", "-q", "-b", "1024", "-N", "16", "-O", "uninit_bg"]
-        let mount = try Mount.image(in: scratch, byteCount: 24 << 30, make)
+        let mount = try MountedFileSystem.image(in: scratch, at: "mounted", byteCount: 24 << 30, make)
         let plan = try plan(byteCount: 18 << 30)
         let error = try failure(plan, in: mount.path)
         #expect(error.code == .fileTooLarge(needed: plan.byteCount, limit: nil))
