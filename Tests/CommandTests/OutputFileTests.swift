@@ -83,11 +83,14 @@ import Testing
     }
 
     @Test func `a file that another run is filling is refused, with the number of its process`() async throws {
-        let stalling = try Source { request in
-            request.path.contains("/blobs/") ? Answer().sent(.stalledBeforeHead) : nil
-        }
         var builder = ImageBuilder(seed: 281)
-        let first = try terminal.command(["bundle", stalling.add(builder.image(), "app"), "-o", "bundle.tar"]).start()
+        let layer = try builder.opaqueLayer(byteCount: 100_000)
+        let slow = try Source { request in
+            request.path.hasSuffix("\(layer.digest)")
+                ? Answer(body: [UInt8](repeating: 0, count: 100_000)).sent(.dripping) : nil
+        }
+        let image = try builder.image(layers: [layer])
+        let first = try terminal.command(["bundle", slow.add(image, "app"), "-o", "bundle.tar"]).start()
         #expect(first.waitForErrors(containing: "2 blobs"))
         #expect(try terminal.scratch.names() == ["bundle.tar.partial"])
         for extra in [[], ["--force"]] {

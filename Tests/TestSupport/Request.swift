@@ -69,6 +69,8 @@ package struct Answer: Sendable {
         case reset(after: Int)
         /// With the right length, but that many bytes only; then nothing comes until the peer gives up.
         case stalled(after: Int)
+        /// With the right length, a byte now and then: it goes on for as long as a test needs it to.
+        case dripping
         /// The connection ends before a byte was sent.
         case closedBeforeHead
         /// The connection is reset before a byte was sent.

@@ -96,6 +96,12 @@ extension ScriptedRegistry {
             case .stalled(let count):
                 _ = send(head(answer, length: answer.body.count) + body.prefix(count))
                 waitForPeerToGo()
+            case .dripping:
+                var isThere = send(head(answer, length: answer.body.count))
+                for byte in answer.body where isThere {
+                    isThere = send([byte])
+                    Thread.sleep(forTimeInterval: 0.2)
+                }
             case .closedBeforeHead:
                 break
             case .resetBeforeHead:
