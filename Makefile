@@ -10,11 +10,14 @@ BUILD_PACKAGES := libarchive-dev libssl-dev pkg-config zlib1g-dev
 TEST_PACKAGES := apache2-utils binutils ca-certificates containerd curl docker-registry dpkg-dev e2fsprogs gzip \
 	libarchive-tools openssl podman skopeo tar time umoci xz-utils zstd
 
+BENCH_PACKAGES := nginx-light
+
 # A build of its own for each set of flags: changing flags builds everything anew.
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 
 .DEFAULT_GOAL := build
-.PHONY: help build release test demo bench install sanitize format lint clean build-packages test-packages
+.PHONY: help build release test demo bench install sanitize format lint clean build-packages test-packages \
+	bench-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,7 +35,7 @@ demo: test-packages ## carry real images from one registry to another
 	$(SWIFT) build
 	fixtures/demo.sh "$$($(SWIFT) build --show-bin-path)"
 
-bench: test-packages ## measure a release build beside skopeo and the machine's own floors
+bench: bench-packages ## measure a release build beside skopeo and the machine's own floors
 	$(SWIFT) build $(RELEASE)
 	fixtures/bench.sh "$$($(SWIFT) build $(RELEASE) --show-bin-path)"
 
@@ -67,6 +70,9 @@ build-packages:
 
 test-packages:
 	@$(call install-missing,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+
+bench-packages:
+	@$(call install-missing,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES))
 
 # Only what is missing, so that a machine that has everything needs neither root nor the net.
 define install-missing
