@@ -95,6 +95,12 @@ struct PushReplay: Sendable {
             if blob.needsUpload { try await upload(blob.descriptor, to: blob.home, record) }
         } catch let error as CancellationError {
             throw error
+        } catch let error as RegistryError where error.concernsRepository {
+            record.note(error, blob.descriptor.digest, in: blob.home)
+            // The next that needs the blob may take it.
+            guard let home = blob.mounts.first else { return [] }
+            let rest = Array(blob.mounts.dropFirst())
+            return [.home(.init(descriptor: blob.descriptor, home: home, needsUpload: true, mounts: rest))]
         } catch {
             for repository in [blob.home] + blob.mounts {
                 record.note(error, blob.descriptor.digest, in: repository)

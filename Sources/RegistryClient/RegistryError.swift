@@ -79,6 +79,9 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// Whether it is about what we may do in one repository, and another may be open to us.
+    package var concernsRepository: Bool { [.denied, .unauthorized, .notFound].contains(code) }
+
     /// Whether a registry says that the bytes it was sent are not what their digest says.
     package var refusesDigest: Bool { registryMessages.contains { $0.hasPrefix("DIGEST_INVALID") } }
 

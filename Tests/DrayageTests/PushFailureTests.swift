@@ -116,6 +116,17 @@ import Testing
         try expect(target.content, has: index, "index", tag: "1")
     }
 
+    @Test func `a repository that takes nothing does not keep a shared blob from the others`() async throws {
+        let target = try Source { request in
+            request.method == "POST" && request.path.hasPrefix("/v2/bad/") ? .error(403, "DENIED", "not yours") : nil
+        }
+        let report = try await workshop.push(to: target.address)
+        #expect(report.images.map(\.status) == [.failed, .pushed, .pushed])
+        #expect(report.failures.map { $0.message.hasSuffix("access is denied (DENIED: not yours)") } == [true])
+        try expect(target.content, has: index, "index", tag: "1")
+        #expect(target.content.digest(ofTag: "1", repository: "bad") == nil)
+    }
+
     @Test func `a bundle that is cut off is not pushed`() async throws {
         let target = try Source()
         let bytes = try workshop.scratch.read("bundle.tar")
