@@ -18,11 +18,9 @@ public struct NameMapping: Hashable, Sendable {
     ///
     /// - Throws: ``DrayageError`` with `usage` where the target can have no such name.
     public func repository(for source: Repository) throws -> Repository {
-        var components = [source.path]
-        if keepsHost { components.insert(try Self.component(forHost: source.registry), at: 0) }
-        if let prefix = target.prefix { components.insert(prefix, at: 0) }
+        let path = try PathMapping(of: self).text(for: source)
         do {
-            return try Repository(registry: target.registry, path: components.joined(separator: "/"))
+            return try Repository(registry: target.registry, path: path)
         } catch {
             throw DrayageError(.usage, "naming \(source) in \(target)", underlying: error)
         }

@@ -67,7 +67,7 @@ extension PushPlan {
         }
         var owners: [String: String] = [:]
         return try reader.images.map { image in
-            let source = try reference(image.name, in: reader.path)
+            let source = try reference(image, in: reader.path)
             let repository = try mapping.repository(for: source.repository)
             let target = ManifestTarget(source)
             let name = target.name(in: repository)
@@ -82,15 +82,12 @@ extension PushPlan {
     }
 
     /// What an image of a bundle is called.
-    ///
-    /// Other programs write a bare tag as the name of an image (`3.20`), which names no repository, and is not to be
-    /// taken for one.
-    private static func reference(_ name: String, in path: String) throws -> Reference {
-        guard name.contains(where: { "/:@".contains($0) }) else {
-            throw DrayageError(.other, "\(path): the image \"\(name)\" has a tag for a name and no repository")
+    private static func reference(_ image: LayoutImage, in path: String) throws -> Reference {
+        guard image.namesRepository else {
+            throw DrayageError(.other, "\(path): the image \"\(image.name)\" has a tag for a name and no repository")
         }
         do {
-            return try Reference(parsing: name)
+            return try Reference(parsing: image.name)
         } catch {
             throw DrayageError(.other, "naming an image of \(path)", underlying: error)
         }

@@ -12,6 +12,11 @@ package struct LayoutImage: Hashable, Sendable {
         self.name = name
         self.descriptor = descriptor
     }
+
+    /// Whether the name can name a repository.
+    ///
+    /// Other programs write a bare tag as the name of an image (`3.20`), which is not to be taken for a repository.
+    package var namesRepository: Bool { name.contains { "/:@".contains($0) } }
 }
 
 /// The names that the specification gives to the parts of a layout.
@@ -46,10 +51,19 @@ enum LayoutPath {
     }
 }
 
-/// The annotations that name an image within a layout.
-enum LayoutAnnotation {
+/// The annotations of the entries of a layout.
+package enum LayoutAnnotation {
+    /// The name of an image.
+    ///
     /// Spec: image "Pre-Defined Annotation Keys".
     static let referenceName = "org.opencontainers.image.ref.name"
-    /// Read by containerd and, with its image store, by Docker, which take it verbatim.
+    /// The same, read by containerd and, with its image store, by Docker, which take it verbatim.
     static let containerdName = "io.containerd.image.name"
+
+    /// The digest that a signature or another referrer without a name refers to.
+    package static let subject = "io.containerd.manifest.subject"
+    /// The repository in which such a referrer was found.
+    package static let repository = "dev.drayage.repository"
+    /// The tag under which it was found, where it had one, as cosign's signatures do.
+    package static let tag = "dev.drayage.tag"
 }
