@@ -50,6 +50,7 @@ let package = Package(
             ],
             swiftSettings: sourceSettings
         ),
+        .target(name: "RegistryDirectory", dependencies: ["OCI", "CLinux"], swiftSettings: sourceSettings),
         .target(
             name: "Drayage",
             dependencies: [
@@ -86,6 +87,11 @@ let package = Package(
         .testTarget(
             name: "RegistryClientTests",
             dependencies: ["RegistryClient", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RegistryDirectoryTests",
+            dependencies: ["RegistryDirectory", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "DrayageTests", dependencies: ["Drayage", "TestSupport"], swiftSettings: settings),

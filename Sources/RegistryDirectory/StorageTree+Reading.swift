@@ -1,0 +1,82 @@
+import Glibc
+import OCI
+
+extension StorageTree {
+    /// Reads the digest that a link file holds; nil where there is none, or no digest in it.
+    ///
+    /// Killed writers and full disks leave empty ones, which point nowhere.
+    func link(in directory: String) throws(DirectoryError) -> Digest? {
+        guard let file = try openFile(directory + "/link") else { return nil }
+        // One byte more than the longest.
+        let text = try file.bytes(atMost: 136)
+        return try? Digest(parsing: String(decoding: text, as: UTF8.self))
+    }
+
+    /// Opens a regular file for reading; nil where there is none.
+    func openFile(_ path: String) throws(DirectoryError) -> StorageFile? {
+        // Without waiting: in the place of the file there may be a pipe.
+        let number = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard number >= 0 else {
+            guard isMissing(errno) || errno == ENXIO else { throw DirectoryError("opening it", .reading, path: path) }
+            return nil
+        }
+        let file = StorageFile(Descriptor(number), path: path)
+        return try file.status().isRegular ? file : nil
+    }
+
+    /// The status of what is under a name, links followed; nil where there is nothing.
+    func status(of path: String) throws(DirectoryError) -> stat? {
+        var status = stat()
+        guard unsafe stat(path, &status) != 0 else { return status }
+        guard isMissing(errno) else { throw DirectoryError("looking for it", .reading, path: path) }
+        return nil
+    }
+
+    /// Whether there is a directory under a name.
+    func isDirectory(_ path: String) throws(DirectoryError) -> Bool { try status(of: path)?.isDirectory ?? false }
+
+    /// The size of the regular file under a name; nil where there is none.
+    func fileByteCount(_ path: String) throws(DirectoryError) -> Int64? {
+        guard let status = try status(of: path), status.isRegular else { return nil }
+        return Int64(status.st_size)
+    }
+
+    /// The names in a directory, in no order; nil where there is no directory.
+    func names(in path: String) throws(DirectoryError) -> [String]? {
+        guard let stream = unsafe opendir(path) else {
+            guard isMissing(errno) else { throw DirectoryError("listing it", .reading, path: path) }
+            return nil
+        }
+        defer { unsafe closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = unsafe readdir(stream) else { break }
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        guard errno == 0 else { throw DirectoryError("listing it", .reading, path: path) }
+        return names
+    }
+
+    /// The digests by which a directory's subdirectories are named, sorted: `<algorithm>/<hex>`.
+    func digests(in path: String) throws(DirectoryError) -> [Digest] {
+        var result: [Digest] = []
+        for algorithm in Digest.Algorithm.allCases {
+            for hex in try names(in: "\(path)/\(algorithm.rawValue)") ?? [] {
+                if let digest = try? Digest(parsing: "\(algorithm.rawValue):\(hex)") { result.append(digest) }
+            }
+        }
+        return result.sorted()
+    }
+}
+
+/// Whether a call failed because there is nothing under the name.
+func isMissing(_ errno: Int32) -> Bool { errno == ENOENT || errno == ENOTDIR }
+
+extension stat {
+    var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
+    var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
+}
