@@ -6,9 +6,17 @@ extension BlobUpload {
     ///
     /// A client whose connection broke comes back while the server still waits for the dead one. It returns when nothing
     /// more can come from the other: ``byteCount`` stays as it is until the new claim is used.
-    package func claim() -> Claim {
+    ///
+    /// - Parameter algorithm: how the blob will be committed, where that is known: before the first byte has come the
+    ///   session can still be hashed in that way.
+    /// - Returns: the claim.
+    package func claim(hashing algorithm: Digest.Algorithm? = nil) -> Claim {
         state.withLock { state in
             state.claim += 1
+            if let algorithm, algorithm != state.algorithm, byteCount == 0 {
+                state.algorithm = algorithm
+                state.hasher = DigestHasher(algorithm: algorithm)
+            }
             return Claim(number: state.claim)
         }
     }
@@ -26,7 +34,7 @@ extension BlobUpload {
         try state.withLock { state throws(DirectoryError) in
             let file = try check(claim, state)
             let end = byteCount
-            let hasher = try hasher(state, file, algorithm)
+            let hasher = try hasher(state, file, state.algorithm)
             do throws(DirectoryError) {
                 try unsafe file.write(bytes, at: end)
             } catch {
@@ -82,7 +90,7 @@ extension BlobUpload {
         _ file: StorageFile,
         _ wanted: Digest.Algorithm
     ) throws(DirectoryError) -> DigestHasher {
-        if wanted == algorithm, let hasher = state.hasher { return hasher }
+        if wanted == state.algorithm, let hasher = state.hasher { return hasher }
         return try file.hasher(over: byteCount, algorithm: wanted)
     }
 

@@ -14,6 +14,8 @@ package final class BlobUpload: Sendable {
     struct State {
         /// Nil once the session has ended.
         var file: StorageFile?
+        /// How the bytes are hashed as they come.
+        var algorithm: Digest.Algorithm
         /// Has seen every byte; nil where they must be read again for that.
         var hasher: DigestHasher?
         var claim: UInt64 = 0
@@ -28,7 +30,6 @@ package final class BlobUpload: Sendable {
     let tree: StorageTree
     /// The session's own directory.
     let directory: String
-    let algorithm: Digest.Algorithm
     /// Whether nothing of the session is left.
     let hasEnded = Atomic(false)
 
@@ -49,9 +50,8 @@ package final class BlobUpload: Sendable {
         }
         self.id = id.description
         self.repository = repository
-        self.algorithm = algorithm
         self.tree = tree
-        state = Mutex(State(file: file, hasher: DigestHasher(algorithm: algorithm)))
+        state = Mutex(State(file: file, algorithm: algorithm, hasher: DigestHasher(algorithm: algorithm)))
         count = Atomic(0)
     }
 
@@ -71,8 +71,7 @@ package final class BlobUpload: Sendable {
         self.id = id.description
         self.repository = repository
         self.tree = tree
-        algorithm = .sha256
-        state = Mutex(State(file: file, hasher: nil))
+        state = Mutex(State(file: file, algorithm: .sha256, hasher: nil))
         count = Atomic(try file.byteCount)
     }
 }
