@@ -6,7 +6,7 @@ SWIFT ?= swift
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # What drayage is built with, and what its tests, its demo and its benchmark run beside it.
-BUILD_PACKAGES := libarchive-dev libssl-dev pkg-config zlib1g-dev
+BUILD_PACKAGES := libarchive-dev libcrypt-dev libssl-dev pkg-config zlib1g-dev
 TEST_PACKAGES := apache2-utils binutils ca-certificates containerd curl docker-registry dpkg-dev e2fsprogs gzip \
 	libarchive-tools openssl podman skopeo tar time umoci xz-utils zstd
 

@@ -32,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(name: "CLinux"),
 
         .target(name: "OCI", dependencies: ["CLibCrypto"], swiftSettings: sourceSettings),
@@ -52,9 +53,21 @@ let package = Package(
         ),
         .target(name: "RegistryDirectory", dependencies: ["OCI", "CLinux"], swiftSettings: sourceSettings),
         .target(
+            name: "RegistryServer",
+            dependencies: [
+                "OCI", "ImageLayout", "RegistryDirectory", "CCrypt", "CLibCrypto",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: sourceSettings
+        ),
+        .target(
             name: "Drayage",
             dependencies: [
-                "OCI", "ImageLayout", "RegistryClient",
+                "OCI", "ImageLayout", "RegistryClient", "RegistryServer", "RegistryDirectory",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: sourceSettings
@@ -86,12 +99,17 @@ let package = Package(
         .testTarget(name: "ImageLayoutTests", dependencies: ["ImageLayout", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "RegistryClientTests",
-            dependencies: ["RegistryClient", "TestSupport"],
+            dependencies: ["RegistryClient", "RegistryServer", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "RegistryDirectoryTests",
             dependencies: ["RegistryDirectory", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "RegistryServerTests",
+            dependencies: ["RegistryServer", "TestSupport"],
             swiftSettings: settings
         ),
         .testTarget(name: "DrayageTests", dependencies: ["Drayage", "TestSupport"], swiftSettings: settings),

@@ -1,0 +1,6 @@
+#ifndef DRAYAGE_CCRYPT_H
+#define DRAYAGE_CCRYPT_H
+
+#include <crypt.h>
+
+#endif

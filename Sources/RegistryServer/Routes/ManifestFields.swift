@@ -1,0 +1,33 @@
+import FoundationEssentials
+import OCI
+
+/// The fields of a manifest or an index that a list of referrers is made from.
+///
+/// Spec: image "Guidelines for Artifact Usage"; distribution "Listing Referrers".
+struct ManifestFields: Decodable {
+    struct Config: Decodable {
+        let mediaType: String?
+    }
+
+    let artifactType: String?
+    let config: Config?
+    let annotations: [String: String]?
+    let subject: Descriptor?
+
+    /// Reads them.
+    ///
+    /// - Throws: ``DocumentError`` where one is not what it should be.
+    init(parsing bytes: [UInt8]) throws(DocumentError) {
+        do {
+            self = try JSONDecoder().decode(Self.self, from: Data(bytes))
+        } catch {
+            throw DocumentError(.unreadable(reason: "its artifactType, config, annotations or subject is malformed"))
+        }
+    }
+
+    /// What the list says that the referrer is: an image manifest without a type of its own is of its config's.
+    var listedType: String? {
+        if let artifactType, !artifactType.isEmpty { return artifactType }
+        return config?.mediaType
+    }
+}

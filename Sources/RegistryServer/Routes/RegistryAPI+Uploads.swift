@@ -1,0 +1,183 @@
+import NIOCore
+import NIOHTTP1
+import OCI
+import RegistryDirectory
+
+extension RegistryAPI {
+    /// `POST /v2/<name>/blobs/uploads/`: opens a session, mounts a blob, or takes one whole.
+    ///
+    /// Spec: distribution "Pushing blobs", "Single POST", "Mounting a blob from another repository".
+    func openUpload(in repository: RepositoryPath, _ request: Request) async throws -> Response {
+        let directory = try directory()
+        if let text = request.query["mount"] {
+            let digest = try digest(text)
+            // A source that has no valid name has no blobs.
+            let source = request.query["from"].map { try? RepositoryPath(parsing: $0) }
+            let isMounted = try await blocking {
+                if case .some(.none) = source { return false }
+                return try directory.mountBlob(digest, from: source ?? nil, into: repository)
+            }
+            if isMounted { return created(digest, in: repository) }
+        }
+        if let text = request.query["digest"] {
+            let digest = try digest(text)
+            let upload = try await blocking { try directory.openUpload(in: repository, algorithm: digest.algorithm) }
+            return try await takeWhole(digest, into: upload, in: repository, request)
+        }
+        let algorithm = try algorithm(request)
+        let upload = try await blocking { try directory.openUpload(in: repository, algorithm: algorithm) }
+        return accepted(.accepted, upload, in: repository)
+    }
+
+    /// `PATCH /v2/<name>/blobs/uploads/<session>`: takes the next piece.
+    ///
+    /// Spec: distribution "Pushing a blob in chunks".
+    func continueUpload(_ id: String, in repository: RepositoryPath, _ request: Request) async throws -> Response {
+        let upload = try await upload(id, in: repository)
+        let claim = upload.claim()
+        try checkRange(request, of: upload, in: repository)
+        try await receive(request.body, into: upload, claim)
+        return accepted(.accepted, upload, in: repository)
+    }
+
+    /// `PUT /v2/<name>/blobs/uploads/<session>?digest=<digest>`: takes the last piece, or the only one, and ends.
+    ///
+    /// Spec: distribution "POST then PUT", "Pushing a blob in chunks".
+    func endUpload(_ id: String, in repository: RepositoryPath, _ request: Request) async throws -> Response {
+        guard let text = request.query["digest"] else {
+            throw APIError(.badRequest, .digestInvalid, "the parameter digest is missing")
+        }
+        let digest = try digest(text)
+        let upload = try await upload(id, in: repository)
+        let claim = upload.claim(hashing: digest.algorithm)
+        try checkRange(request, of: upload, in: repository)
+        try await receive(request.body, into: upload, claim)
+        try await blocking { try upload.commit(as: digest, claim: claim) }
+        return created(digest, in: repository)
+    }
+
+    /// `GET /v2/<name>/blobs/uploads/<session>`: says how far it is.
+    func uploadStatus(_ id: String, in repository: RepositoryPath) async throws -> Response {
+        accepted(.noContent, try await upload(id, in: repository), in: repository)
+    }
+
+    /// `DELETE /v2/<name>/blobs/uploads/<session>`: gives it up.
+    func cancelUpload(_ id: String, in repository: RepositoryPath) async throws -> Response {
+        let upload = try await upload(id, in: repository)
+        try await blocking { try upload.cancel() }
+        return Response(.noContent)
+    }
+
+    // MARK: - Receiving
+
+    /// Takes a blob that comes with its `POST`: without an address of its own it cannot be continued.
+    private func takeWhole(
+        _ digest: Digest,
+        into upload: BlobUpload,
+        in repository: RepositoryPath,
+        _ request: Request
+    ) async throws -> Response {
+        let claim = upload.claim()
+        do {
+            try await receive(request.body, into: upload, claim)
+            try await blocking { try upload.commit(as: digest, claim: claim) }
+        } catch {
+            // The first error is the one to tell; what is left is removed with the abandoned ones.
+            try? await blocking { try upload.cancel() }
+            throw error
+        }
+        return created(digest, in: repository)
+    }
+
+    /// Writes a body to its place; the event loop receives the next piece while this one is hashed and written.
+    private func receive(_ body: RequestBody, into upload: BlobUpload, _ claim: BlobUpload.Claim) async throws {
+        while let piece = try await body.next() {
+            try await blocking {
+                try unsafe piece.withUnsafeReadableBytes { try unsafe upload.append($0, claim: claim) }
+            }
+        }
+    }
+
+    /// Finds a session, in memory or on disk.
+    private func upload(_ id: String, in repository: RepositoryPath) async throws -> BlobUpload {
+        let directory = try directory()
+        guard let upload = try await blocking({ try directory.upload(id, in: repository) }) else {
+            throw APIError(.notFound, .blobUploadUnknown, "the repository has no such upload session")
+        }
+        return upload
+    }
+
+    /// Refuses a piece that does not begin where the last one ended.
+    private func checkRange(_ request: Request, of upload: BlobUpload, in repository: RepositoryPath) throws(APIError) {
+        guard let header = request.headers.first(name: "content-range") else { return }
+        guard let range = ContentRange(header) else {
+            throw APIError(.badRequest, .blobUploadInvalid, "Content-Range is not start-end")
+        }
+        if let declared = request.body.declaredByteCount, declared != range.byteCount {
+            throw APIError(.badRequest, .sizeInvalid, "Content-Range and Content-Length disagree")
+        }
+        let byteCount = upload.byteCount
+        guard range.start == byteCount else {
+            throw APIError(
+                .rangeNotSatisfiable,
+                .blobUploadInvalid,
+                "the piece begins at byte \(range.start), the upload goes on at byte \(byteCount)",
+                headers: uploadHeaders(upload, in: repository)
+            )
+        }
+    }
+
+    /// The algorithm that a client announces, so that its bytes need not be read again when it is another.
+    private func algorithm(_ request: Request) throws(APIError) -> Digest.Algorithm {
+        guard let name = request.query["digest-algorithm"] else { return .sha256 }
+        guard let algorithm = Digest.Algorithm(rawValue: name) else {
+            throw APIError(.badRequest, .digestInvalid, "the digest's algorithm is neither sha256 nor sha512")
+        }
+        return algorithm
+    }
+
+    // MARK: - Answers
+
+    private func accepted(
+        _ status: HTTPResponseStatus,
+        _ upload: BlobUpload,
+        in repository: RepositoryPath
+    ) -> Response { Response(status, headers: uploadHeaders(upload, in: repository)) }
+
+    private func uploadHeaders(_ upload: BlobUpload, in repository: RepositoryPath) -> HTTPHeaders {
+        [
+            // A path alone holds behind every proxy, whatever it calls this host.
+            "Location": "/v2/\(repository)/blobs/uploads/\(upload.id)",
+            "Range": "0-\(max(0, upload.byteCount - 1))",
+            "Docker-Upload-UUID": upload.id,
+        ]
+    }
+
+    private func created(_ digest: Digest, in repository: RepositoryPath) -> Response {
+        Response(
+            .created,
+            headers: ["Location": "/v2/\(repository)/blobs/\(digest)", "Docker-Content-Digest": digest.description]
+        )
+    }
+}
+
+/// The `Content-Range` of a piece of an upload: `start-end`, both counted.
+struct ContentRange: Equatable {
+    let start: Int64
+    let byteCount: Int64
+
+    /// Reads the specification's form, and the one of RFC 9110 that some clients send: `bytes start-end/size`.
+    init?(_ header: String) {
+        let bare = header.hasPrefix("bytes ") ? header.dropFirst(6).prefix { $0 != "/" } : header[...]
+        let parts = bare.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy(\.isASCIIDigit) }),
+            let start = Int64(parts[0]), let end = Int64(parts[1]), end >= start, end < .max
+        else { return nil }
+        self.start = start
+        byteCount = end - start + 1
+    }
+}
+
+extension UInt8 {
+    var isASCIIDigit: Bool { UInt8(ascii: "0")...UInt8(ascii: "9") ~= self }
+}
