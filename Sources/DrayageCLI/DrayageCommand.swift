@@ -18,11 +18,17 @@ struct DrayageCommand: AsyncParsableCommand {
 
               drayage push bundle.tar registry.site:5000
 
+            Where there is no registry yet, the file is one:
+
+              drayage serve bundle.tar --listen 0.0.0.0:5000
+
             Exit codes: 0 done, 1 failed, 2 partly done (the report says which), 3 content does not verify, \
             4 not authorised, 64 usage, 130 interrupted.
             """,
         version: Report.drayageVersion,
-        subcommands: [BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self]
+        subcommands: [
+            BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self, ServeCommand.self,
+        ]
     )
 
     static func main() async {
