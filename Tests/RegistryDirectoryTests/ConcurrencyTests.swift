@@ -102,6 +102,20 @@ import Testing
         #expect(registry.leftOvers(repository).isEmpty)
     }
 
+    @Test func `a manifest that is put while it is removed leaves no tag without it`() throws {
+        let directory = directory
+        let digest = try Digest.of([1])
+        for _ in 0..<40 {
+            #expect(try directory.putManifest([1], digest: digest, tag: nil, needing: [], in: repository) == [])
+            try run([
+                { _ = try directory.putManifest([1], digest: digest, tag: tag("v1"), needing: [], in: repository) },
+                { _ = try directory.deleteManifest(digest, in: repository) },
+            ])
+            let isThere = try directory.manifest(digest, in: repository) != nil
+            #expect(try directory.tags(in: repository) == (isThere ? [tag("v1")] : []))
+        }
+    }
+
     @Test func `whoever sees a tag finds its manifest`() throws {
         let directory = directory
         let isDone = Flag()

@@ -23,7 +23,8 @@ package final class MountedFileSystem: Sendable {
         try Command("mount", arguments + [path]).check()
     }
 
-    deinit { _ = try? Command("umount", [path]).check() }
+    // Lazily: what a test has open in it may be closed only after this.
+    deinit { _ = try? Command("umount", ["--lazy", path]).check() }
 
     /// Makes a file system in a sparse file and mounts it.
     ///
