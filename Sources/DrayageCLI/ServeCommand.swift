@@ -18,15 +18,15 @@ struct ServeCommand: AsyncParsableCommand {
 
             Example:
 
-              drayage serve /var/lib/registry --listen 0.0.0.0:5000 --htpasswd users --tls-cert s.pem --tls-key s.key
               drayage serve bundle.tar --listen 0.0.0.0:5000
+              drayage serve /var/lib/registry --htpasswd users --tls-cert s.pem --tls-key s.key
             """
     )
 
     @Argument(help: "A registry's root directory, or bundles.", completion: .file())
     var paths: [String]
 
-    @Option(help: "ADDRESS:PORT to listen at; port 0 is any that is free.")
+    @Option(help: ArgumentHelp("Where to listen; port 0 is any that is free.", valueName: "address:port"))
     var listen = ListenAddress(host: "127.0.0.1", port: 5000)
 
     @Flag(help: "Refuse every change.")
@@ -35,7 +35,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Names of a bundle's images") var names: ServedNameArguments
     @OptionGroup(title: "Access") var access: ServerAccessArguments
 
-    @Option(help: "How long an upload that nobody goes on with is kept: 90s, 30m, 24h, 7d.")
+    @Option(
+        help: ArgumentHelp("How long an upload that nobody goes on with is kept: 90s, 30m, 24h, 7d.", valueName: "time")
+    )
     var uploadExpiry = Interval(duration: .seconds(24 * 3600))
 
     @Flag(name: .shortAndLong, help: "Print errors only.")
@@ -100,7 +102,7 @@ struct ServedNameArguments: ParsableArguments {
     @Flag(help: "Make the source's host the first component of the path.")
     var keepHost = false
 
-    @Option(help: "What goes before every path.")
+    @Option(help: ArgumentHelp("What goes before every path.", valueName: "path"))
     var prefix: String?
 
     var isGiven: Bool { keepHost || prefix != nil }
@@ -108,13 +110,19 @@ struct ServedNameArguments: ParsableArguments {
 
 /// Who may do what.
 struct ServerAccessArguments: ParsableArguments {
-    @Option(help: "A PEM file with the server's certificate and those that lead to its authority.", completion: .file())
+    @Option(
+        help: ArgumentHelp("The server's certificate and those that lead to its authority, PEM.", valueName: "file"),
+        completion: .file()
+    )
     var tlsCert: String?
 
-    @Option(help: "A PEM file with the certificate's private key.", completion: .file())
+    @Option(help: ArgumentHelp("The certificate's private key, PEM.", valueName: "file"), completion: .file())
     var tlsKey: String?
 
-    @Option(help: "A file of users and bcrypt hashes, as htpasswd -B makes it.", completion: .file())
+    @Option(
+        help: ArgumentHelp("Users and bcrypt hashes, as htpasswd -B makes them.", valueName: "file"),
+        completion: .file()
+    )
     var htpasswd: String?
 
     @Flag(help: "Ask for a password for writing only.")

@@ -58,6 +58,8 @@ final class Listener: Sendable {
                 .serverChannelOption(.backlog, value: 1024)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                // A client that sends nothing more may still wait for its answer.
+                .childChannelOption(.allowRemoteHalfClosure, value: true)
                 .childChannelOption(
                     .recvAllocator,
                     value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 16384, maximum: receivedByteCount)
@@ -107,7 +109,8 @@ final class Listener: Sendable {
         channel.closeFuture.whenComplete { _ in connections.remove(id) }
         let pipeline = channel.pipeline.syncOperations
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-        try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: true)
+        // NIO's own handling of errors would answer before the requests that came earlier are answered.
+        try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
         try pipeline.addHandler(IdleHandler(timeout: idleTimeout))
         try pipeline.addHandler(ResponsePartHandler())
         let asyncChannel = try Connection.AsyncChannel(

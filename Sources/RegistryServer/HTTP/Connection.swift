@@ -25,16 +25,26 @@ struct Connection: Sendable {
         let channel = asyncChannel.channel
         do {
             try await asyncChannel.executeThenClose { inbound, _ in
-                let parts = RequestParts(inbound, of: channel)
-                while case .head(let head) = try await parts.next() {
-                    guard connections.beginRequest(id) else { return }
-                    let keepsOpen = try await answer(head, RequestBody(head: head, parts: parts), on: channel)
-                    guard connections.endRequest(id), keepsOpen else { return }
+                do {
+                    try await serve(RequestParts(inbound, of: channel), on: channel)
+                } catch let error as HTTPParserError where !error.isEarlyEnd {
+                    // Only now: what came before it has been answered.
+                    let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
+                    try await send(APIError.notHTTP.response, to: head, closing: true, on: channel)
+                    throw error
                 }
             }
         } catch {
             // The client went away or stalled, or what it sent is no HTTP: what concerns a request has been logged.
             api.logger.debug("connection ended", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func serve(_ parts: RequestParts, on channel: any Channel) async throws {
+        while case .head(let head) = try await parts.next() {
+            guard connections.beginRequest(id) else { return }
+            let keepsOpen = try await answer(head, RequestBody(head: head, parts: parts), on: channel)
+            guard connections.endRequest(id), keepsOpen else { return }
         }
     }
 
@@ -57,7 +67,7 @@ struct Connection: Sendable {
             return false
         }
         // A body that is announced and not begun may never come; one that is under way has to be taken or cut off.
-        let drained = try await drain(body)
+        let drained = await drain(body)
         let closes = !drained || !head.isKeepAlive || connections.isClosing || connections.isOverLimit(id)
         do {
             try await send(response, to: head, closing: closes, on: channel)
@@ -80,11 +90,16 @@ struct Connection: Sendable {
 
     // MARK: - The rest of a body
 
-    private func drain(_ body: RequestBody) async throws -> Bool {
+    private func drain(_ body: RequestBody) async -> Bool {
         if body.hasEnded { return true }
         if body.awaitsContinue { return false }
         if let declared = body.declaredByteCount, declared > Int64(Self.drainedByteCount) { return false }
-        return try await body.discard(upTo: Self.drainedByteCount)
+        do {
+            return try await body.discard(upTo: Self.drainedByteCount)
+        } catch {
+            // It stalled, or broke off: whoever is still there gets the answer.
+            return false
+        }
     }
 
     /// Takes what the client still sends, so that closing does not tear the answer out of its hands.
@@ -110,7 +125,11 @@ struct Connection: Sendable {
         if response.hasLength {
             headers.replaceOrAdd(name: "Content-Length", value: String(response.body.byteCount))
         }
-        if closing { headers.replaceOrAdd(name: "Connection", value: "close") }
+        if closing {
+            headers.replaceOrAdd(name: "Connection", value: "close")
+        } else if request.version == .http1_0 {
+            headers.replaceOrAdd(name: "Connection", value: "keep-alive")
+        }
         let head = HTTPResponseHead(version: request.version, status: response.status, headers: headers)
         channel.write(ResponsePart.head(head), promise: nil)
         if request.method != .HEAD { try await send(response.body, on: channel) }

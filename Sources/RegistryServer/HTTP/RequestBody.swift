@@ -32,13 +32,16 @@ final class RequestBody {
     init(head: HTTPRequestHead, parts: RequestParts) {
         self.parts = parts
         declaredByteCount = head.headers.first(name: "content-length").flatMap { Int64($0) }
-        let expectsContinue = head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
+        // A client of HTTP/1.0 knows no interim answers.
+        let expectsContinue =
+            head.version != .http1_0
+            && head.headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
         state = expectsContinue ? .awaitsContinue : .reading
     }
 
     /// The next piece, nil at the end.
     ///
-    /// - Throws: ``Disconnected``, ``StalledConnection``, and what the connection throws.
+    /// - Throws: ``Disconnected``, ``StalledConnection``, and ``APIError`` where the body is malformed.
     func next() async throws -> ByteBuffer? {
         if state == .ended { return nil }
         if state == .awaitsContinue {
@@ -59,6 +62,8 @@ final class RequestBody {
             return try await parts.next()
         } catch let error as StalledConnection {
             throw error
+        } catch let error as HTTPParserError where !error.isEarlyEnd {
+            throw APIError.notHTTP
         } catch {
             throw Disconnected(reason: "the connection broke: \(error)")
         }
@@ -95,5 +100,17 @@ final class RequestParts {
     /// Tells a client that waits for it to send the body.
     func sendContinue() async throws {
         try await channel.writeAndFlush(ResponsePart.head(HTTPResponseHead(version: .http1_1, status: .continue))).get()
+    }
+}
+
+extension APIError {
+    /// What a client sent cannot be read as HTTP.
+    static let notHTTP = APIError(.badRequest, .unsupported, "this is no HTTP/1.1")
+}
+
+extension HTTPParserError {
+    /// Whether the client closed the connection in the middle of a request.
+    var isEarlyEnd: Bool {
+        if case .invalidEOFState = self { true } else { false }
     }
 }

@@ -1,4 +1,5 @@
 import OCI
+import RegistryDirectory
 import Synchronization
 
 /// What refers to what, by repository.
@@ -34,7 +35,7 @@ final class ReferrersIndex: Sendable {
             var subjects: [Digest: Set<Digest>] = [:]
             let manifests = try store.manifests(in: repository)
             for digest in manifests {
-                guard let bytes = try store.manifest(digest, in: repository) else { continue }
+                guard let bytes = try store.readableManifest(digest, in: repository) else { continue }
                 // What is stored and cannot be read refers to nothing.
                 guard let subject = try? ManifestFields(parsing: bytes).subject?.digest else { continue }
                 subjects[subject, default: []].insert(digest)
@@ -49,5 +50,19 @@ final class ReferrersIndex: Sendable {
     func add(_ digest: Digest, referringTo subject: Digest, in repository: RepositoryPath) {
         // Where nothing has been asked yet, reading will find it.
         known.withLock { _ = $0[Key(namespace: nil, repository: repository)]?[subject, default: []].insert(digest) }
+    }
+}
+
+extension RegistryStore {
+    /// The bytes of a manifest; nil also where its file went bad: one referrer must not hide all others.
+    func readableManifest(_ digest: Digest, in repository: RepositoryPath) throws -> [UInt8]? {
+        do {
+            return try manifest(digest, in: repository)
+        } catch let error as DirectoryError {
+            switch error.code {
+            case .damaged, .tooLarge: return nil
+            default: throw error
+            }
+        }
     }
 }

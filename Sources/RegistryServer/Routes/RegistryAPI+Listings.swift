@@ -46,7 +46,8 @@ extension RegistryAPI {
         let rest = entries.drop { !last.utf8.lexicographicallyPrecedes($0.utf8) }
         let page = Array(rest.prefix(limit))
         guard let end = page.last, page.count < rest.count else { return Page(entries: page, next: nil) }
-        return Page(entries: page, next: "\(path)?n=\(limit)&last=\(PercentEncoding.encode(end))")
+        let namespace = request.namespace.map { "&ns=\(PercentEncoding.encode($0))" } ?? ""
+        return Page(entries: page, next: "\(path)?n=\(limit)&last=\(PercentEncoding.encode(end))\(namespace)")
     }
 }
 

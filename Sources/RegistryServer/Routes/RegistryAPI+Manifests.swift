@@ -9,15 +9,15 @@ extension RegistryAPI {
     func fetchManifest(_ text: String, in repository: RepositoryPath, _ request: Request) async throws -> Response {
         let reference = try manifestReference(text)
         let store = store(for: request)
-        let found = try await blocking { () -> (Digest, [UInt8])? in
+        let found = try await blocking { () -> (Digest, [UInt8], MediaType)? in
             guard let digest = try store.resolve(reference, in: repository),
                 let bytes = try store.manifest(digest, in: repository)
             else { return nil }
-            return (digest, bytes)
+            return (digest, bytes, try MediaType(ofStored: bytes))
         }
-        guard let (digest, bytes) = found else { throw Self.unknownManifest }
+        guard let (digest, bytes, type) = found else { throw Self.unknownManifest }
         var headers = contentHeaders(of: digest)
-        headers.add(name: "Content-Type", value: try MediaType(ofStored: bytes).rawValue)
+        headers.add(name: "Content-Type", value: type.rawValue)
         if request.hasCurrent(digest) { return Response(.notModified, headers: headers) }
         return Response(.ok, headers: headers, body: .bytes(bytes))
     }
@@ -46,7 +46,8 @@ extension RegistryAPI {
             throw APIError(.badRequest, .digestInvalid, "the manifest's digest is \(digest)")
         }
         try checkType(of: document, request)
-        let missing = try await blocking {
+        let subject = fields.subject?.digest
+        let missing = try await blocking { [referrers] in
             // What is there already is not written again: only the tag is.
             for tag in tags.isEmpty ? [nil] : tags.map(Optional.some) {
                 let missing = try directory.putManifest(
@@ -58,6 +59,7 @@ extension RegistryAPI {
                 )
                 guard missing.isEmpty else { return missing }
             }
+            if let subject { referrers.add(digest, referringTo: subject, in: repository) }
             return []
         }
         guard missing.isEmpty else {
@@ -72,10 +74,7 @@ extension RegistryAPI {
         var headers: HTTPHeaders = [
             "Location": "/v2/\(repository)/manifests/\(digest)", "Docker-Content-Digest": digest.description,
         ]
-        if let subject = fields.subject?.digest {
-            referrers.add(digest, referringTo: subject, in: repository)
-            headers.add(name: "OCI-Subject", value: subject.description)
-        }
+        if let subject { headers.add(name: "OCI-Subject", value: subject.description) }
         if wanted != nil { headers.add(contentsOf: tags.map { ("OCI-Tag", $0.description) }) }
         return Response(.created, headers: headers)
     }

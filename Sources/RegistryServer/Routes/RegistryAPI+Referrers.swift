@@ -78,9 +78,9 @@ private struct ReferrersPage {
 }
 
 extension RegistryStore {
-    /// What a manifest says of itself as a referrer; nil where it is not there any more.
+    /// What a manifest says of itself as a referrer; nil where it is not there any more, or not as it was.
     fileprivate func referrer(_ digest: Digest, in repository: RepositoryPath) throws -> Referrer? {
-        guard let bytes = try manifest(digest, in: repository) else { return nil }
+        guard let bytes = try readableManifest(digest, in: repository) else { return nil }
         let fields = try ManifestFields(parsing: bytes)
         return Referrer(
             mediaType: try MediaType(ofStored: bytes),
@@ -97,7 +97,8 @@ extension RegistryStore {
         in repository: RepositoryPath
     ) throws -> [Digest: Referrer] {
         let tag = try Tag(parsing: "\(subject.algorithm.rawValue)-\(subject.hex.prefix(64))")
-        guard let digest = try digest(of: tag, in: repository), let bytes = try manifest(digest, in: repository),
+        guard let digest = try digest(of: tag, in: repository),
+            let bytes = try readableManifest(digest, in: repository),
             // Whatever else somebody put under that tag is no list of referrers.
             let list = try? Document(bytes: bytes, declaredType: nil)
         else { return [:] }
