@@ -117,6 +117,8 @@ final class Listener: Sendable {
             wrappingChannelSynchronously: channel,
             configuration: .init(backPressureStrategy: waitingParts)
         )
+        // NIO ends the process for one that is dropped while it is open, as nobody may come to serve it any more.
+        channel.closeFuture.whenComplete { _ in withExtendedLifetime(asyncChannel) {} }
         return (id, asyncChannel)
     }
 
