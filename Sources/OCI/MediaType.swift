@@ -47,6 +47,18 @@ public struct MediaType: RawRepresentable, Hashable, Sendable, Codable, CustomSt
             || rawValue == "application/vnd.docker.distribution.manifest.v1+prettyjws"
     }
 
+    /// Whether this is the name of a type, of at most 255 bytes.
+    ///
+    /// Spec: RFC 6838 "Naming Requirements".
+    package var isWellFormed: Bool {
+        let parts = rawValue.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        return rawValue.utf8.count <= 255 && parts.count == 2
+            && parts.allSatisfy { part in
+                part.first?.isAlphanumeric == true
+                    && part.allSatisfy { $0.isAlphanumeric || "!#$&-^_.+".utf8.contains($0) }
+            }
+    }
+
     /// Whether this is a layer that its maker asks not to be distributed.
     package var isNondistributable: Bool {
         rawValue.hasPrefix("application/vnd.oci.image.layer.nondistributable.v1.")

@@ -5,13 +5,15 @@ extension BlobUpload {
     /// Takes the session for a request, away from any other.
     ///
     /// A client whose connection broke comes back while the server still waits for the dead one. It returns when nothing
-    /// more can come from the other: ``byteCount`` stays as it is until the new claim is used.
+    /// more can come from the other: ``byteCount`` stays as it is until the new claim is used. While the session is being
+    /// stored it cannot be taken, and the claim is good for nothing.
     ///
     /// - Parameter algorithm: how the blob will be committed, where that is known: before the first byte has come the
     ///   session can still be hashed in that way.
     /// - Returns: the claim.
     package func claim(hashing algorithm: Digest.Algorithm? = nil) -> Claim {
-        state.withLock { state in
+        guard !isBusy.load(ordering: .acquiring) else { return Claim(number: 0) }
+        return state.withLock { state in
             state.claim += 1
             if let algorithm, algorithm != state.algorithm, byteCount == 0 {
                 state.algorithm = algorithm
@@ -26,15 +28,16 @@ extension BlobUpload {
     /// - Parameters:
     ///   - bytes: the bytes; they are not kept.
     ///   - claim: the request's claim.
-    /// - Throws: ``DirectoryError`` with `superseded` or `uploadEnded` when the session is another's now or nobody's; with
-    ///   `noSpace` or the system's reason when they cannot be written. The session is as it was before then.
+    /// - Throws: ``DirectoryError`` with `superseded`, `busy` or `uploadEnded` when the session is another's now or
+    ///   nobody's; with `noSpace` or the system's reason when they cannot be written. The session is as it was before then.
     package func append(_ bytes: UnsafeRawBufferPointer, claim: Claim) throws(DirectoryError) {
+        try refuseWhileBusy()
         // Unlike a pointer, a span may be handed to what the lock protects.
         let span = unsafe bytes.bytes
         try state.withLock { state throws(DirectoryError) in
             let file = try check(claim, state)
             let end = byteCount
-            let hasher = try hasher(state, file, state.algorithm)
+            let hasher = try hasherForAppending(state, file)
             do throws(DirectoryError) {
                 try unsafe file.write(bytes, at: end)
             } catch {
@@ -54,10 +57,14 @@ extension BlobUpload {
     /// - Parameters:
     ///   - digest: what the bytes are to be.
     ///   - claim: the request's claim.
-    /// - Throws: ``DirectoryError`` with `superseded` or `uploadEnded`, which leave everything as it is; with
+    /// - Throws: ``DirectoryError`` with `superseded`, `busy` or `uploadEnded`, which leave everything as it is; with
     ///   `wrongDigest`, `noSpace`, `otherFileSystem` or the system's reason, and then the session has ended and its space
     ///   is free.
     package func commit(as digest: Digest, claim: Claim) throws(DirectoryError) {
+        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else {
+            throw busy
+        }
+        defer { isBusy.store(false, ordering: .releasing) }
         try state.withLock { state throws(DirectoryError) in
             let file = try check(claim, state)
             defer { end(&state) }
@@ -68,8 +75,9 @@ extension BlobUpload {
 
     /// Ends the session and removes what has come.
     ///
-    /// - Throws: ``DirectoryError`` with `uploadEnded` when it has ended already.
+    /// - Throws: ``DirectoryError`` with `uploadEnded` when it has ended already, `busy` while it is being stored.
     package func cancel() throws(DirectoryError) {
+        try refuseWhileBusy()
         try state.withLock { state throws(DirectoryError) in
             guard state.file != nil else { throw ended }
             end(&state)
@@ -77,6 +85,12 @@ extension BlobUpload {
     }
 
     private var ended: DirectoryError { DirectoryError(.uploadEnded, .writing, path: directory) }
+
+    private var busy: DirectoryError { DirectoryError(.busy, .writing, path: directory) }
+
+    private func refuseWhileBusy() throws(DirectoryError) {
+        if isBusy.load(ordering: .acquiring) { throw busy }
+    }
 
     private func check(_ claim: Claim, _ state: borrowing State) throws(DirectoryError) -> StorageFile {
         guard let file = state.file else { throw ended }
@@ -92,6 +106,16 @@ extension BlobUpload {
     ) throws(DirectoryError) -> DigestHasher {
         if wanted == state.algorithm, let hasher = state.hasher { return hasher }
         return try file.hasher(over: byteCount, algorithm: wanted)
+    }
+
+    private func hasherForAppending(
+        _ state: borrowing State,
+        _ file: StorageFile
+    ) throws(DirectoryError) -> DigestHasher {
+        if let hasher = state.hasher { return hasher }
+        isBusy.store(true, ordering: .releasing)
+        defer { isBusy.store(false, ordering: .releasing) }
+        return try file.hasher(over: byteCount, algorithm: state.algorithm)
     }
 
     private func verify(_ hasher: DigestHasher, _ expected: Digest) throws(DirectoryError) {
@@ -119,15 +143,10 @@ extension BlobUpload {
     private func store(_ file: StorageFile, as digest: Digest) throws(DirectoryError) {
         let target = tree.paths.content(digest)
         var publication = Publication(tree, staging: directory)
-        if try tree.fileByteCount(tree.paths.data(digest)) == byteCount {
-            // Somebody else's are as good, and ours may be all that fills the disk.
-            _ = try tree.removeFile(file.path)
-            try publication.add(present: "data", in: target)
-        } else {
-            try file.truncate(to: byteCount)
-            try file.sync()
-            try publication.add(staged: file.path, as: "data", in: target)
-        }
+        // Also where it is there already: these bytes are verified, and those may have gone bad since.
+        try file.truncate(to: byteCount)
+        try file.sync()
+        try publication.add(staged: file.path, as: "data", in: target)
         try tree.changing(repository) { () throws(DirectoryError) in
             try publication.add(linkTo: digest, in: tree.paths.layer(digest, repository))
             try publication.publish()

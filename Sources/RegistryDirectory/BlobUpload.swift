@@ -32,6 +32,8 @@ package final class BlobUpload: Sendable {
     let directory: String
     /// Whether nothing of the session is left.
     let hasEnded = Atomic(false)
+    /// Whether it is being stored or hashed anew, which may take long: nobody is to wait for the lock meanwhile.
+    let isBusy = Atomic(false)
 
     let state: Mutex<State>
     let count: Atomic<Int64>

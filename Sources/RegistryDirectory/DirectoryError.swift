@@ -30,6 +30,8 @@ package struct DirectoryError: Error, Hashable, Sendable, CustomStringConvertibl
         case readOnly
         /// A later request has taken the upload session over.
         case superseded
+        /// The upload session is being stored, or hashed anew after a restart.
+        case busy
         /// The upload session was committed, cancelled or removed.
         case uploadEnded
         /// What was sent is not what it was said to be.
@@ -91,6 +93,7 @@ extension DirectoryError {
         switch code {
         case .readOnly: "the registry is open for reading only"
         case .superseded: "another request has taken this upload over"
+        case .busy: "this upload is being stored"
         case .uploadEnded: "this upload has ended"
         case .wrongDigest(let expected, let actual): "what was sent as \(expected) is \(actual)"
         case .noSpace(let step): prefix(step) + "no space left"

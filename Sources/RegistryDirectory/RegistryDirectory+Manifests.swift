@@ -26,12 +26,12 @@ extension RegistryDirectory {
         return bytes
     }
 
-    /// Stores a manifest or an index, and points a tag at it, unless blobs are missing.
+    /// Stores a manifest or an index, and points tags at it, unless blobs are missing.
     ///
     /// - Parameters:
     ///   - bytes: the manifest.
     ///   - digest: its digest.
-    ///   - tag: the tag that is to point at it.
+    ///   - tags: the tags that are to point at it.
     ///   - blobs: what the repository must have for it.
     ///   - repository: the repository.
     /// - Returns: the blobs that are missing, each once; when there is none, everything is stored, else nothing.
@@ -39,7 +39,7 @@ extension RegistryDirectory {
     package func putManifest(
         _ bytes: [UInt8],
         digest: Digest,
-        tag: Tag?,
+        tags: [Tag],
         needing blobs: [Digest],
         in repository: RepositoryPath
     ) throws(DirectoryError) -> [Digest] {
@@ -54,7 +54,7 @@ extension RegistryDirectory {
             let missing = try missing(blobs, in: repository)
             guard missing.isEmpty else { return missing }
             try withStaging(in: repository) { staging throws(DirectoryError) in
-                try store(bytes, digest, tag, repository, staging)
+                try store(bytes, digest, tags, repository, staging)
             }
             return []
         }
@@ -125,7 +125,7 @@ extension RegistryDirectory {
     private func store(
         _ bytes: [UInt8],
         _ digest: Digest,
-        _ tag: Tag?,
+        _ tags: [Tag],
         _ repository: RepositoryPath,
         _ staging: String
     ) throws(DirectoryError) {
@@ -138,7 +138,7 @@ extension RegistryDirectory {
             try publication.add(bytes, as: "data", in: tree.paths.content(digest))
         }
         try publication.add(linkTo: digest, in: tree.paths.revision(digest, repository))
-        if let tag {
+        for tag in tags {
             try publication.add(linkTo: digest, in: tree.paths.index(tag, digest, repository))
             try publication.add(linkTo: digest, in: tree.paths.current(tag, repository))
         }

@@ -3,9 +3,12 @@ package import OCI
 extension RegistryDirectory {
     /// The tags of a repository, sorted; nil where there is no such repository.
     ///
-    /// A directory whose link cannot be read as one is no tag.
+    /// A directory whose link cannot be read as one is no tag. The other registry keeps an index that it was given first
+    /// without a directory for layers; it does not list such a repository, but answers for it.
     package func tags(in repository: RepositoryPath) throws(DirectoryError) -> [Tag]? {
-        guard try tree.isDirectory(tree.paths.layers(repository)) else { return nil }
+        let hasLayers = try tree.isDirectory(tree.paths.layers(repository))
+        let hasTags = try tree.isDirectory(tree.paths.tags(repository))
+        guard hasLayers || hasTags else { return nil }
         var result: [Tag] = []
         for tag in try presentTags(in: repository) where try digest(of: tag, in: repository) != nil {
             result.append(tag)

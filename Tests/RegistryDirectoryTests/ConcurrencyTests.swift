@@ -68,7 +68,7 @@ import Testing
                 let missing = try directory.putManifest(
                     bytes,
                     digest: digest,
-                    tag: name,
+                    tags: [name],
                     needing: [blob],
                     in: repository
                 )
@@ -106,9 +106,9 @@ import Testing
         let directory = directory
         let digest = try Digest.of([1])
         for _ in 0..<40 {
-            #expect(try directory.putManifest([1], digest: digest, tag: nil, needing: [], in: repository) == [])
+            #expect(try directory.putManifest([1], digest: digest, tags: [], needing: [], in: repository) == [])
             try run([
-                { _ = try directory.putManifest([1], digest: digest, tag: tag("v1"), needing: [], in: repository) },
+                { _ = try directory.putManifest([1], digest: digest, tags: [tag("v1")], needing: [], in: repository) },
                 { _ = try directory.deleteManifest(digest, in: repository) },
             ])
             let isThere = try directory.manifest(digest, in: repository) != nil
@@ -125,7 +125,7 @@ import Testing
                 for number in 0..<60 {
                     let bytes = Array("{\(number)}".utf8)
                     let (digest, name) = (try Digest.of(bytes), tag("v\(number)"))
-                    _ = try directory.putManifest(bytes, digest: digest, tag: name, needing: [], in: repository)
+                    _ = try directory.putManifest(bytes, digest: digest, tags: [name], needing: [], in: repository)
                 }
             },
             {
@@ -186,7 +186,7 @@ import Testing
                                 let missing = try registry.directory.putManifest(
                                     manifest,
                                     digest: digest,
-                                    tag: name,
+                                    tags: [name],
                                     needing: [blob],
                                     in: repository
                                 )

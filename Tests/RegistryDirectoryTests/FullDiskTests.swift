@@ -114,7 +114,7 @@ struct FullDiskTests {
         let (bytes, digest) = try content(10_000)
         func put() throws {
             let tag = tag("v2")
-            #expect(try directory.putManifest(bytes, digest: digest, tag: tag, needing: [], in: repository) == [])
+            #expect(try directory.putManifest(bytes, digest: digest, tags: [tag], needing: [], in: repository) == [])
         }
         try run(put, until: { try directory.manifest(digest, in: repository) != nil })
         #expect(try directory.manifest(digest, in: repository) == bytes)

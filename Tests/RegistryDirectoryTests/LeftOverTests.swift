@@ -63,7 +63,7 @@ import Testing
         let manifestDigest = try Digest.of(manifest)
         // The bytes are there, so that only the links decide.
         #expect(
-            try directory.putManifest(manifest, digest: manifestDigest, tag: nil, needing: [], in: path("other")) == []
+            try directory.putManifest(manifest, digest: manifestDigest, tags: [], needing: [], in: path("other")) == []
         )
         let places = [
             "_layers/sha256/\(digest.hex)", "_manifests/revisions/sha256/\(manifestDigest.hex)",
@@ -89,7 +89,7 @@ import Testing
         let missing = try directory.putManifest(
             manifest,
             digest: manifestDigest,
-            tag: tag("v2"),
+            tags: [tag("v2")],
             needing: [other],
             in: repository
         )

@@ -19,7 +19,10 @@ import Testing
     @discardableResult
     private func put(_ bytes: [UInt8], tag: OCI.Tag? = nil, _ algorithm: Digest.Algorithm = .sha256) throws -> Digest {
         let digest = try Digest.of(bytes, algorithm: algorithm)
-        #expect(try directory.putManifest(bytes, digest: digest, tag: tag, needing: [], in: repository).isEmpty)
+        #expect(
+            try directory.putManifest(bytes, digest: digest, tags: tag.map { [$0] } ?? [], needing: [], in: repository)
+                .isEmpty
+        )
         return digest
     }
 
@@ -58,7 +61,7 @@ import Testing
         let missing = try directory.putManifest(
             bytes,
             digest: Digest.of(bytes),
-            tag: tag("v1"),
+            tags: [tag("v1")],
             needing: [nowhere, there, elsewhere, nowhere],
             in: repository
         )
@@ -70,7 +73,7 @@ import Testing
         let (bytes, actual) = try content(100)
         let (_, expected) = try content(100, seed: 2)
         let error = try #require(throws: DirectoryError.self) {
-            try directory.putManifest(bytes, digest: expected, tag: nil, needing: [], in: repository)
+            try directory.putManifest(bytes, digest: expected, tags: [], needing: [], in: repository)
         }
         #expect(error.code == .wrongDigest(expected: expected, actual: actual))
         #expect(try registry.snapshot().isEmpty)

@@ -170,7 +170,7 @@ import Testing
             { _ = try directory.deleteBlob(image.blobs[0].digest, in: repository) },
             {
                 let bytes = image.document.bytes
-                _ = try directory.putManifest(bytes, digest: digest, tag: tag("2"), needing: [], in: repository)
+                _ = try directory.putManifest(bytes, digest: digest, tags: [tag("2")], needing: [], in: repository)
             },
             { _ = try directory.deleteManifest(digest, in: repository) },
             { _ = try directory.deleteTag(tag("1"), in: repository) },

@@ -43,7 +43,7 @@ struct PowerCutTests {
             let missing = try disk.registry.directory.putManifest(
                 [number],
                 digest: digest,
-                tag: tag("a"),
+                tags: [tag("a")],
                 needing: [],
                 in: repository
             )
@@ -66,7 +66,7 @@ struct PowerCutTests {
                 try disk.registry.directory.putManifest(
                     [1],
                     digest: digest,
-                    tag: tag(name),
+                    tags: [tag(name)],
                     needing: [],
                     in: repository
                 ) == []

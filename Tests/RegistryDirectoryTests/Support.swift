@@ -41,7 +41,7 @@ struct Registry {
         let missing = try directory.putManifest(
             image.document.bytes,
             digest: image.digest,
-            tag: tag,
+            tags: tag.map { [$0] } ?? [],
             needing: blobs.map(\.digest),
             in: repository
         )
