@@ -27,7 +27,7 @@ struct LogLineHandler: LogHandler {
     /// A value as it is, in quotes where it has more than plain characters.
     private static func quoted(_ value: String) -> String {
         let isPlain = value.unicodeScalars.allSatisfy { $0.value > 32 && !"\"=\\".unicodeScalars.contains($0) }
-        guard !isPlain || value.isEmpty else { return value }
+        guard !isPlain || value.isEmpty || value.printable != value else { return value }
         let escaped = value.reduce(into: "") { result, character in
             if character == "\"" || character == "\\" { result.append("\\") }
             result.append(character)

@@ -48,7 +48,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !paths.isEmpty else { throw ValidationError("name a directory or bundles") }
-        try access.validate()
     }
 
     func run() async throws {
@@ -56,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
             let content = try content()
             try await RegistryServer.withServer(of: content, try configuration()) { server in
                 guard OutputStream.standardOutput.write(server.address + "\n") else { throw OutputError(errno: errno) }
-                access.warn(address: server.address, isReadOnly: content.isReadOnly)
+                access.warn(about: server, isReadOnly: content.isReadOnly)
                 await Interrupt.first()
                 if !quiet { Message.note("closing: requests that are under way are finished; once more stops at once") }
             }
@@ -75,6 +74,9 @@ struct ServeCommand: AsyncParsableCommand {
                 throw ValidationError("--prefix and --keep-host are for bundles; \(paths[0]) is a directory")
             }
             return try .directory(paths[0], isReadOnly: readOnly)
+        }
+        if let missing = paths.first(where: { !FileKind.exists($0) }) {
+            throw ValidationError("there is no \(missing); name bundles, or make that directory for a new registry")
         }
         if let directory = paths.first(where: FileKind.isDirectory) {
             throw ValidationError("a directory is served alone, not beside other things: \(directory)")
@@ -147,8 +149,8 @@ struct ServerAccessArguments: ParsableArguments {
     }
 
     /// Says what an operator may not have thought of.
-    func warn(address: String, isReadOnly: Bool) {
-        guard !ListenAddress.isLoopback(address) else { return }
+    func warn(about server: RegistryServer, isReadOnly: Bool) {
+        guard !server.isLoopback else { return }
         if htpasswd != nil, tlsCert == nil {
             Message.note("warning: passwords cross the network in the clear; give --tls-cert and --tls-key")
         }

@@ -25,9 +25,6 @@ struct ListenAddress: ExpressibleByArgument {
         guard !host.isEmpty else { return nil }
         self.init(host: String(host), port: Int(port))
     }
-
-    /// Whether an address that is really listened at is for this host only.
-    static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address.hasPrefix("[::1]:") }
 }
 
 /// A time span with its unit: `90s`, `30m`, `24h`, `7d`.
@@ -50,6 +47,8 @@ struct Interval: ExpressibleByArgument {
 
 /// What is under a path.
 enum FileKind {
+    static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
     static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -22,6 +22,11 @@ enum AccessLog {
             if let namespace = request.namespace { metadata["ns"] = "\(namespace.printableExcerpt)" }
         }
 
+        /// For what cannot be read as a request.
+        init(remote: SocketAddress?) {
+            metadata = ["method": "-", "path": "-", "remote": "\(remote.map(AccessLog.text) ?? "-")"]
+        }
+
         /// Notes who asked.
         mutating func setUser(_ user: String) { metadata["user"] = "\(user.printableExcerpt)" }
 

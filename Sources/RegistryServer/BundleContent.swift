@@ -3,7 +3,7 @@ package import OCI
 
 /// The images of bundles under the names at which they are served.
 ///
-/// It holds digests; everything else stays in the files.
+/// It holds the manifests, which were read when the bundles were opened, and digests; all else stays in the files.
 package struct BundleContent: Sendable {
     private let everything: BundleStore
     /// By the host that the images come from, in lower case.
@@ -43,9 +43,14 @@ package struct BundleContent: Sendable {
     /// - Returns: without a host everything under its mapped name. With one, what comes from that host, under the path
     ///   that it has there and under its mapped name too; nothing where nothing does.
     package func store(forNamespace host: String?) -> any RegistryStore {
-        guard let host = host?.lowercased() else { return everything }
-        let name = host == "index.docker.io" ? "docker.io" : host
-        return byHost[name] ?? BundleStore(readers: [], contents: [:])
+        guard let host else { return everything }
+        return byHost[Self.host(of: host)] ?? BundleStore(readers: [], contents: [:])
+    }
+
+    /// The host that a namespace means: it has no case, and Docker Hub has two names.
+    static func host(of namespace: String) -> String {
+        let host = namespace.lowercased()
+        return host == "index.docker.io" ? "docker.io" : host
     }
 }
 

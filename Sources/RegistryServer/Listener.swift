@@ -70,10 +70,11 @@ final class Listener: Sendable {
                     }
                 }
         } catch {
-            throw ServerError(.listening(address: "\(configuration.host):\(configuration.port)", cause: error))
+            let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
+            throw ServerError(.listening(address: "\(host):\(configuration.port)"), underlying: error)
         }
         guard let address = socket.channel.localAddress else {
-            throw ServerError(.listening(address: configuration.host, cause: nil))
+            throw ServerError(.listening(address: configuration.host))
         }
         let api = RegistryAPI(
             content: content,
@@ -83,7 +84,8 @@ final class Listener: Sendable {
                 allowsAnonymousWriting: configuration.allowsAnonymousWriting || address.isLoopback
             ),
             referrers: ReferrersIndex(),
-            pool: resources.pool,
+            readers: resources.readers,
+            writers: resources.writers,
             logger: logger
         )
         let listener = Listener(
@@ -131,7 +133,7 @@ final class Listener: Sendable {
                         id: id,
                         api: api,
                         connections: connections,
-                        pool: resources.pool,
+                        pool: resources.readers,
                         usesTLS: configuration.tls != nil
                     )
                     group.addTask { await connection.serve(channel) }
@@ -141,11 +143,12 @@ final class Listener: Sendable {
     }
 
     /// Removes upload sessions that nobody came back to, now and from time to time, until it is cancelled.
-    func removeAbandonedUploads(every interval: Duration) async {
+    func removeAbandonedUploads() async {
         guard let directory = api.content.writableDirectory else { return }
+        let interval = min(.seconds(600), max(.seconds(1), configuration.uploadLifetime))
         while !Task.isCancelled {
             do {
-                let count = try await resources.pool.runIfActive { [lifetime = configuration.uploadLifetime] in
+                let count = try await resources.writers.runIfActive { [lifetime = configuration.uploadLifetime] in
                     try directory.removeUploads(olderThan: lifetime)
                 }
                 if count > 0 { api.logger.notice("removed abandoned uploads", metadata: ["count": "\(count)"]) }

@@ -44,6 +44,8 @@ public final class RegistryServer: Sendable {
         public var allowsAnonymousWriting = false
         /// How long nothing may move on a connection while it is the client's turn.
         public var idleTimeout = Duration.seconds(60)
+        /// How long requests that are in flight may go on once the server is to close.
+        public var closingTimeout = Duration.seconds(300)
         /// The most connections that are served at once; those beyond are answered with 429.
         public var connectionLimit = 1024
         /// How long an upload session may rest before it counts as abandoned and is removed.
@@ -59,6 +61,8 @@ public final class RegistryServer: Sendable {
     public let address: String
     /// The port that is really listened at.
     public let port: Int
+    /// Whether only this host can reach it.
+    public let isLoopback: Bool
 
     private let listener: Listener
 
@@ -66,13 +70,14 @@ public final class RegistryServer: Sendable {
         self.listener = listener
         self.address = AccessLog.text(address)
         port = address.port ?? 0
+        isLoopback = address.isLoopback
     }
 
     /// Runs an operation while a server listens, and closes the server after it.
     ///
-    /// When the operation returns, the server takes no more requests, answers those that are in flight and then closes.
-    /// When it throws or is cancelled, every connection is closed at once. Either way the address is free, and no thread,
-    /// file or connection is left, when this returns.
+    /// When the operation returns, the server takes no more requests, answers those that are in flight and then closes,
+    /// after ``Configuration/closingTimeout`` at the latest. When it throws or is cancelled, every connection is closed at
+    /// once. Either way the address is free, and no thread, file or connection is left, when this returns.
     ///
     /// - Parameters:
     ///   - content: what is served.
@@ -83,7 +88,7 @@ public final class RegistryServer: Sendable {
     public static func withServer<Result: Sendable>(
         of content: ServedContent,
         _ configuration: Configuration = Configuration(),
-        _ operation: @Sendable (RegistryServer) async throws -> Result
+        _ operation: @escaping @Sendable (RegistryServer) async throws -> Result
     ) async throws -> Result {
         let resources = ServerResources()
         do {
@@ -101,42 +106,69 @@ public final class RegistryServer: Sendable {
         of content: ServedContent,
         _ configuration: Configuration,
         on resources: ServerResources,
-        _ operation: @Sendable (RegistryServer) async throws -> Result
+        _ operation: @escaping @Sendable (RegistryServer) async throws -> Result
     ) async throws -> Result {
         let (listener, address) = try await Listener.bind(content, configuration, resources)
         let server = RegistryServer(listener, at: address)
         return try await withTaskCancellationHandler {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                async let _: Void = listener.removeAbandonedUploads(every: .seconds(600))
-                group.addTask { try await listener.run() }
-                let result: Result
+            try await withThrowingTaskGroup(of: Result?.self) { group in
+                async let _: Void = listener.removeAbandonedUploads()
+                group.addTask { try await operation(server) }
+                group.addTask {
+                    try await listener.run()
+                    return nil
+                }
                 do {
-                    result = try await operation(server)
+                    // The listener ends before the operation only where it failed.
+                    guard case let result?? = try await group.next() else { throw ServerError(.stopped) }
+                    listener.beginClosing()
+                    try await waitForConnections(of: listener, configuration, &group)
+                    return result
                 } catch {
                     listener.closeAll()
                     group.cancelAll()
                     throw error
                 }
-                listener.beginClosing()
-                try await group.waitForAll()
-                return result
             }
         } onCancel: {
             listener.closeAll()
         }
+    }
+
+    /// Waits until the last request has been answered, but not for ever.
+    private static func waitForConnections<Result: Sendable>(
+        of listener: Listener,
+        _ configuration: Configuration,
+        _ group: inout ThrowingTaskGroup<Result?, any Error>
+    ) async throws {
+        async let _: Void = {
+            // Cancelled when the connections have ended by themselves.
+            guard (try? await Task.sleep(for: configuration.closingTimeout)) != nil else { return }
+            configuration.logger.error(
+                "closing",
+                metadata: ["cause": "requests in flight took too long and were cut off"]
+            )
+            listener.closeAll()
+        }()
+        try await group.waitForAll()
     }
 }
 
 /// The threads of a server.
 final class ServerResources: Sendable {
     let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-    /// Enough for requests that wait for the disk not to hold up those that need not.
-    let pool = NIOThreadPool(numberOfThreads: 32)
+    let readers = NIOThreadPool(numberOfThreads: 16)
+    /// Apart from the readers: who waits for the disk to take something is not to hold up those who only read.
+    let writers = NIOThreadPool(numberOfThreads: 16)
 
-    init() { pool.start() }
+    init() {
+        readers.start()
+        writers.start()
+    }
 
     func shutdown() async throws {
-        try await pool.shutdownGracefully()
+        try await readers.shutdownGracefully()
+        try await writers.shutdownGracefully()
         try await loops.shutdownGracefully()
     }
 }

@@ -40,6 +40,12 @@ public struct ServedContent: Sendable {
     /// What can be written to; nil where nothing can.
     var writableDirectory: RegistryDirectory? { isReadOnly ? nil : directory }
 
+    /// The name of the part of the content that a namespace means, nil for all of it: a client may say anything.
+    func namespace(_ namespace: String?) -> String? {
+        guard let namespace, case .bundles = source else { return nil }
+        return BundleContent.host(of: namespace)
+    }
+
     /// What is read from.
     ///
     /// - Parameter namespace: the registry that a reference names while a mirror is asked, as containerd says it.

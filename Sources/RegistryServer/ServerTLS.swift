@@ -10,7 +10,7 @@ enum ServerTLS {
         do {
             chain = try NIOSSLCertificate.fromPEMFile(files.certificatePath).map { .certificate($0) }
         } catch {
-            throw ServerError(.certificate(path: files.certificatePath, cause: error))
+            throw ServerError(.certificate(path: files.certificatePath), underlying: error)
         }
         do {
             let key = try NIOSSLPrivateKey(file: files.keyPath, format: .pem)
@@ -22,7 +22,7 @@ enum ServerTLS {
             configuration.applicationProtocols = ["http/1.1"]
             return try NIOSSLContext(configuration: configuration)
         } catch {
-            throw ServerError(.privateKey(path: files.keyPath, cause: error))
+            throw ServerError(.privateKey(path: files.keyPath), underlying: error)
         }
     }
 }

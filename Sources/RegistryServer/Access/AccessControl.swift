@@ -26,8 +26,8 @@ struct AccessControl: Sendable {
                 throw APIError(
                     .forbidden,
                     .denied,
-                    "this registry takes no writes from beyond its own host without a password; "
-                        + "start it with --htpasswd, or with --allow-anonymous-write"
+                    "this registry listens beyond loopback and has no passwords, so it takes no writes; "
+                        + "--htpasswd or --allow-anonymous-write change that"
                 )
             }
             return nil

@@ -10,9 +10,10 @@ struct Connection: Sendable {
     typealias AsyncChannel = NIOAsyncChannel<HTTPServerRequestPart, ResponsePart>
 
     /// What is left of a request's body after its answer is taken up to here, to keep the connection.
-    private static let drainedByteCount = 256 << 10
+    private static let drainedByteCount: Int64 = 256 << 10
     /// Beyond that the client is given this much to notice the answer before the connection is closed under it.
-    private static let lingeredByteCount = 64 << 20
+    private static let lingeredByteCount: Int64 = 64 << 20
+    private static let lingeringTime = Duration.seconds(30)
 
     let id: Int
     let api: RegistryAPI
@@ -29,6 +30,8 @@ struct Connection: Sendable {
                     try await serve(RequestParts(inbound, of: channel), on: channel)
                 } catch let error as HTTPParserError where !error.isEarlyEnd {
                     // Only now: what came before it has been answered.
+                    let entry = AccessLog.Entry(remote: channel.remoteAddress)
+                    entry.log(to: api.logger, status: .badRequest, byteCount: 0, cause: "no HTTP: \(error)")
                     let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
                     try await send(APIError.notHTTP.response, to: head, closing: true, on: channel)
                     throw error
@@ -61,24 +64,24 @@ struct Connection: Sendable {
             entry.log(to: api.logger, status: nil, byteCount: 0, cause: error.reason)
             return false
         } catch is StalledConnection {
-            let stalled = APIError(.requestTimeout, .blobUploadInvalid, "nothing came for too long")
+            let stalled = APIError(.requestTimeout, .sizeInvalid, "the rest of the request did not come in time")
             try await send(stalled.response, to: head, closing: true, on: channel)
             entry.log(to: api.logger, status: stalled.status, byteCount: 0, cause: stalled.message)
             return false
         }
-        // A body that is announced and not begun may never come; one that is under way has to be taken or cut off.
-        let drained = await drain(body)
-        let closes = !drained || !head.isKeepAlive || connections.isClosing || connections.isOverLimit(id)
+        let closes = !isDrainable(body) || !head.isKeepAlive || connections.isClosing || connections.isOverLimit(id)
         do {
             try await send(response, to: head, closing: closes, on: channel)
         } catch {
-            entry.log(to: api.logger, status: response.status, byteCount: 0, cause: "sending: \(error)")
+            entry.log(to: api.logger, status: nil, byteCount: 0, cause: "sending the answer: \(error)")
             throw error
         }
         let sent = head.method == .HEAD ? 0 : response.body.byteCount
         entry.log(to: api.logger, status: response.status, byteCount: sent, cause: nil)
-        if !drained, !body.awaitsContinue { await linger(body) }
-        return !closes
+        guard !body.hasEnded else { return !closes }
+        if !closes { return try await body.discard(upTo: Self.drainedByteCount, within: .seconds(3600)) }
+        await linger(body, on: channel)
+        return false
     }
 
     private static let busy = APIError(
@@ -90,22 +93,18 @@ struct Connection: Sendable {
 
     // MARK: - The rest of a body
 
-    private func drain(_ body: RequestBody) async -> Bool {
-        if body.hasEnded { return true }
-        if body.awaitsContinue { return false }
-        if let declared = body.declaredByteCount, declared > Int64(Self.drainedByteCount) { return false }
-        do {
-            return try await body.discard(upTo: Self.drainedByteCount)
-        } catch {
-            // It stalled, or broke off: whoever is still there gets the answer.
-            return false
-        }
+    /// Whether the rest of a body is known to be short, and to come: what is announced and not begun may never come.
+    private func isDrainable(_ body: RequestBody) -> Bool {
+        body.hasEnded || (!body.awaitsContinue && body.declaredByteCount.map { $0 <= Self.drainedByteCount } ?? false)
     }
 
     /// Takes what the client still sends, so that closing does not tear the answer out of its hands.
-    private func linger(_ body: RequestBody) async {
+    private func linger(_ body: RequestBody, on channel: any Channel) async {
+        guard !connections.isClosing else { return }
         do {
-            _ = try await body.discard(upTo: Self.lingeredByteCount)
+            // A client that reads until the end is to see it.
+            try await channel.close(mode: .output)
+            _ = try await body.discard(upTo: Self.lingeredByteCount, within: Self.lingeringTime)
         } catch {
             // It closed or stalled, which is what this waits for.
         }
@@ -120,6 +119,7 @@ struct Connection: Sendable {
         on channel: any Channel
     ) async throws {
         var headers = response.headers
+        headers.add(name: "Date", value: HTTPDate.now)
         headers.add(name: "Docker-Distribution-Api-Version", value: "registry/2.0")
         headers.add(name: "X-Content-Type-Options", value: "nosniff")
         if response.hasLength {
@@ -136,35 +136,33 @@ struct Connection: Sendable {
         try await channel.writeAndFlush(ResponsePart.end).get()
     }
 
+    /// Sends a body piece by piece, so that one that is taken slowly is seen to be taken.
     private func send(_ body: Response.Body, on channel: any Channel) async throws {
         switch body {
         case .none: break
-        case .bytes(let bytes): channel.write(ResponsePart.bytes(ByteBuffer(bytes: bytes)), promise: nil)
+        case .bytes(let bytes) where bytes.count <= ResponsePartHandler.pieceByteCount:
+            // It goes with the head and the end, in one packet mostly.
+            channel.write(ResponsePart.bytes(ByteBuffer(bytes: bytes)), promise: nil)
+        case .bytes(let bytes):
+            for piece in pieces(of: 0..<Int64(bytes.count)) {
+                let buffer = ByteBuffer(bytes: bytes[Int(piece.lowerBound)..<Int(piece.upperBound)])
+                try await channel.writeAndFlush(ResponsePart.bytes(buffer)).get()
+            }
         case .blob(let blob, let range) where usesTLS:
-            var position = range.lowerBound
-            while position < range.upperBound {
-                let end = min(position + ResponsePartHandler.pieceByteCount, range.upperBound)
-                let piece = try await pool.runIfActive { [position] in try blob.read(position..<end) }
-                try await channel.writeAndFlush(ResponsePart.bytes(ByteBuffer(bytes: piece))).get()
-                position = end
+            // Else the time that the disk takes would be the client's.
+            channel.flush()
+            for piece in pieces(of: range) {
+                let bytes = try await pool.runIfActive { try blob.read(piece) }
+                try await channel.writeAndFlush(ResponsePart.bytes(ByteBuffer(bytes: bytes))).get()
             }
         case .blob(let blob, let range):
             guard !range.isEmpty else { return }
             try await channel.writeAndFlush(ResponsePart.file(blob, range)).get()
         }
     }
-}
 
-extension RequestBody {
-    /// Takes and forgets the rest of the body.
-    ///
-    /// - Returns: whether that was no more than `limit` bytes.
-    func discard(upTo limit: Int) async throws -> Bool {
-        var count = 0
-        while let piece = try await next() {
-            count += piece.readableBytes
-            guard count <= limit else { return false }
-        }
-        return true
+    private func pieces(of range: Range<Int64>) -> some Sequence<Range<Int64>> {
+        stride(from: range.lowerBound, to: range.upperBound, by: Int64.Stride(ResponsePartHandler.pieceByteCount))
+            .lazy.map { $0..<min($0 + ResponsePartHandler.pieceByteCount, range.upperBound) }
     }
 }

@@ -19,7 +19,7 @@ final class RequestBody {
         case ended
     }
 
-    /// What the client says that the body's length is; nil where it says nothing.
+    /// What the client says that the body's length is: nothing where it says nothing, nil where it comes in chunks.
     let declaredByteCount: Int64?
     private let parts: RequestParts
     private var state: State
@@ -31,7 +31,11 @@ final class RequestBody {
 
     init(head: HTTPRequestHead, parts: RequestParts) {
         self.parts = parts
-        declaredByteCount = head.headers.first(name: "content-length").flatMap { Int64($0) }
+        if head.headers.contains(name: "transfer-encoding") {
+            declaredByteCount = nil
+        } else {
+            declaredByteCount = head.headers.first(name: "content-length").flatMap { Int64($0) } ?? 0
+        }
         // A client of HTTP/1.0 knows no interim answers.
         let expectsContinue =
             head.version != .http1_0
@@ -67,6 +71,24 @@ final class RequestBody {
         } catch {
             throw Disconnected(reason: "the connection broke: \(error)")
         }
+    }
+
+    /// Takes and forgets the rest of the body, without asking a client for it that waits to be asked.
+    ///
+    /// - Parameters:
+    ///   - limit: how many bytes at most.
+    ///   - time: how long at most.
+    /// - Returns: whether the end came before.
+    /// - Throws: as ``next()``.
+    func discard(upTo limit: Int64, within time: Duration) async throws -> Bool {
+        let start = ContinuousClock.now
+        if state == .awaitsContinue { state = .reading }
+        var count: Int64 = 0
+        while let piece = try await next() {
+            count += Int64(piece.readableBytes)
+            guard count <= limit, ContinuousClock.now - start < time else { return false }
+        }
+        return true
     }
 
     /// The whole body; nil where it is longer than `limit` bytes.

@@ -54,6 +54,8 @@ private final class FileTransfer {
         self.range = range
         self.context = context
         self.promise = promise
+        // NIO opens no handle on a descriptor that stays another's: this one is given back at the end, before NIO would
+        // close it or complain that nobody did.
         handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: blob.descriptor)
     }
 

@@ -18,6 +18,8 @@ extension APIError {
             self.init(.badRequest, .digestInvalid, "what was sent as \(expected) is \(actual)")
         case .superseded:
             self.init(.conflict, .blobUploadInvalid, "another request has taken this upload over")
+        case .busy:
+            self.init(.conflict, .blobUploadInvalid, "this upload is being stored")
         case .uploadEnded:
             self.init(.notFound, .blobUploadUnknown, "this upload has ended")
         case .readOnly:

@@ -31,3 +31,30 @@ struct ManifestFields: Decodable {
         return config?.mediaType
     }
 }
+
+extension MediaType {
+    /// The type of a manifest that was stored, which stands in it or follows from its form.
+    ///
+    /// Another registry may have stored what this one would refuse, so whatever it is has a type.
+    init(ofStored bytes: [UInt8]) {
+        struct Form: Decodable {
+            struct Anything: Decodable {}
+            let schemaVersion: Int?
+            let mediaType: MediaType?
+            let manifests: [Anything]?
+            let config: Anything?
+        }
+        let form = try? JSONDecoder().decode(Form.self, from: Data(bytes))
+        if let own = form?.mediaType, own.isWellFormed {
+            self = own
+        } else if form?.schemaVersion == 1 {
+            self.init(rawValue: "application/vnd.docker.distribution.manifest.v1+prettyjws")
+        } else if form?.manifests != nil {
+            self = .ociIndex
+        } else if form?.config != nil {
+            self = .ociManifest
+        } else {
+            self.init(rawValue: "application/octet-stream")
+        }
+    }
+}

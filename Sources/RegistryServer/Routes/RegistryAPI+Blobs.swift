@@ -44,7 +44,7 @@ extension RegistryAPI {
     func deleteBlob(_ text: String, in repository: RepositoryPath) async throws -> Response {
         let digest = try digest(text)
         let directory = try directory()
-        guard try await blocking({ try directory.deleteBlob(digest, in: repository) }) else {
+        guard try await changing({ try directory.deleteBlob(digest, in: repository) }) else {
             throw APIError(.notFound, .blobUnknown, "the repository has no such blob")
         }
         return Response(.accepted)

@@ -13,7 +13,7 @@ extension RegistryAPI {
             guard let digest = try store.resolve(reference, in: repository),
                 let bytes = try store.manifest(digest, in: repository)
             else { return nil }
-            return (digest, bytes, try MediaType(ofStored: bytes))
+            return (digest, bytes, MediaType(ofStored: bytes))
         }
         guard let (digest, bytes, type) = found else { throw Self.unknownManifest }
         var headers = contentHeaders(of: digest)
@@ -47,20 +47,14 @@ extension RegistryAPI {
         }
         try checkType(of: document, request)
         let subject = fields.subject?.digest
-        let missing = try await blocking { [referrers] in
-            // What is there already is not written again: only the tag is.
-            for tag in tags.isEmpty ? [nil] : tags.map(Optional.some) {
-                let missing = try directory.putManifest(
-                    bytes,
-                    digest: digest,
-                    tag: tag,
-                    needing: document.requiredBlobs,
-                    in: repository
-                )
-                guard missing.isEmpty else { return missing }
-            }
-            if let subject { referrers.add(digest, referringTo: subject, in: repository) }
-            return []
+        let missing = try await changing {
+            try directory.putManifest(
+                bytes,
+                digest: digest,
+                tags: tags,
+                needing: document.requiredBlobs,
+                in: repository
+            )
         }
         guard missing.isEmpty else {
             let list = missing.prefix(8).map(\.description).joined(separator: ", ")
@@ -74,7 +68,10 @@ extension RegistryAPI {
         var headers: HTTPHeaders = [
             "Location": "/v2/\(repository)/manifests/\(digest)", "Docker-Content-Digest": digest.description,
         ]
-        if let subject { headers.add(name: "OCI-Subject", value: subject.description) }
+        if let subject {
+            await referrers.add(digest, referringTo: subject, in: repository)
+            headers.add(name: "OCI-Subject", value: subject.description)
+        }
         if wanted != nil { headers.add(contentsOf: tags.map { ("OCI-Tag", $0.description) }) }
         return Response(.created, headers: headers)
     }
@@ -85,7 +82,7 @@ extension RegistryAPI {
     func deleteManifest(_ text: String, in repository: RepositoryPath) async throws -> Response {
         let reference = try manifestReference(text)
         let directory = try directory()
-        let isDeleted = try await blocking {
+        let isDeleted = try await changing {
             switch reference {
             case .tag(let tag): try directory.deleteTag(tag, in: repository)
             case .digest(let digest): try directory.deleteManifest(digest, in: repository)
@@ -143,6 +140,9 @@ extension RegistryAPI {
 
     /// The type is not stored but read from the manifest again, so that has to give what the client says.
     private func checkType(of document: Document, _ request: Request) throws(APIError) {
+        guard document.descriptor.mediaType.isWellFormed else {
+            throw APIError(.badRequest, .manifestInvalid, "the manifest's mediaType is not the name of a type")
+        }
         guard let header = request.headers.first(name: "content-type") else { return }
         let declared = header.prefix { $0 != ";" }.trimmingBlanks
         guard declared == document.descriptor.mediaType.rawValue else {
@@ -168,15 +168,6 @@ extension Document {
     /// The blobs that a registry must have before it takes this: all but those that are had elsewhere.
     fileprivate var requiredBlobs: [Digest] {
         blobs.filter { !$0.mediaType.isNondistributable }.map(\.digest)
-    }
-}
-
-extension MediaType {
-    /// The type of a manifest that was stored, which stands in it or follows from its form.
-    ///
-    /// - Throws: ``DocumentError``.
-    init(ofStored bytes: [UInt8]) throws(DocumentError) {
-        self = try Document(bytes: bytes, declaredType: nil).descriptor.mediaType
     }
 }
 

@@ -1,4 +1,5 @@
 import NIOHTTP1
+import NIOPosix
 import OCI
 
 extension RegistryAPI {
@@ -10,17 +11,20 @@ extension RegistryAPI {
     func listReferrers(of text: String, in repository: RepositoryPath, _ request: Request) async throws -> Response {
         let subject = try digest(text)
         let store = store(for: request)
-        let (namespace, type, last) = (request.namespace, request.query["artifactType"], request.query["last"])
-        let page = try await blocking { [referrers] in
+        let namespace = content.namespace(request.namespace)
+        let (type, last) = (request.query["artifactType"], request.query["last"] ?? "")
+        let key = ReferrersIndex.Key(namespace: namespace, repository: repository)
+        let known = try await referrers.referrers(of: subject, in: key) { [readers] in
+            try await readers.runIfActive { try store.subjects(in: repository) }
+        }
+        let page = try await blocking {
             var page = ReferrersPage()
-            var listed = try store.fallbackReferrers(of: subject, in: repository)
-            for digest in try referrers.referrers(of: subject, in: repository, of: store, namespace: namespace) {
-                listed[digest] = try store.referrer(digest, in: repository) ?? listed[digest]
-            }
-            for referrer in listed.values.sorted(by: { $0.digest < $1.digest }) {
-                guard referrer.digest.description > last ?? "", type == nil || referrer.artifactType == type else {
-                    continue
-                }
+            let listed = try store.fallbackReferrers(of: subject, in: repository)
+            // One after the other: there may be more than fits into memory.
+            for digest in known.union(listed.keys).sorted() where digest.description > last {
+                let own = known.contains(digest) ? try store.referrer(digest, in: repository) : nil
+                guard let referrer = own ?? listed[digest] else { continue }
+                guard type == nil || referrer.artifactType == type else { continue }
                 guard page.add(referrer) else { break }
             }
             return page
@@ -78,12 +82,13 @@ private struct ReferrersPage {
 }
 
 extension RegistryStore {
-    /// What a manifest says of itself as a referrer; nil where it is not there any more, or not as it was.
+    /// What a manifest says of itself as a referrer; nil where it is not there any more, or cannot be read.
     fileprivate func referrer(_ digest: Digest, in repository: RepositoryPath) throws -> Referrer? {
-        guard let bytes = try readableManifest(digest, in: repository) else { return nil }
-        let fields = try ManifestFields(parsing: bytes)
+        guard let bytes = try readableManifest(digest, in: repository),
+            let fields = try? ManifestFields(parsing: bytes)
+        else { return nil }
         return Referrer(
-            mediaType: try MediaType(ofStored: bytes),
+            mediaType: MediaType(ofStored: bytes),
             digest: digest,
             size: Int64(bytes.count),
             artifactType: fields.listedType,

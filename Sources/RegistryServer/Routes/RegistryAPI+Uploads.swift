@@ -13,7 +13,7 @@ extension RegistryAPI {
             let digest = try digest(text)
             // A source that has no valid name has no blobs.
             let source = request.query["from"].map { try? RepositoryPath(parsing: $0) }
-            let isMounted = try await blocking {
+            let isMounted = try await changing {
                 if case .some(.none) = source { return false }
                 return try directory.mountBlob(digest, from: source ?? nil, into: repository)
             }
@@ -21,11 +21,11 @@ extension RegistryAPI {
         }
         if let text = request.query["digest"] {
             let digest = try digest(text)
-            let upload = try await blocking { try directory.openUpload(in: repository, algorithm: digest.algorithm) }
+            let upload = try await changing { try directory.openUpload(in: repository, algorithm: digest.algorithm) }
             return try await takeWhole(digest, into: upload, in: repository, request)
         }
         let algorithm = try algorithm(request)
-        let upload = try await blocking { try directory.openUpload(in: repository, algorithm: algorithm) }
+        let upload = try await changing { try directory.openUpload(in: repository, algorithm: algorithm) }
         return accepted(.accepted, upload, in: repository)
     }
 
@@ -34,9 +34,8 @@ extension RegistryAPI {
     /// Spec: distribution "Pushing a blob in chunks".
     func continueUpload(_ id: String, in repository: RepositoryPath, _ request: Request) async throws -> Response {
         let upload = try await upload(id, in: repository)
-        let claim = upload.claim()
-        try checkRange(request, of: upload, in: repository)
-        try await receive(request.body, into: upload, claim)
+        let claim = try await claim(upload, for: request, in: repository)
+        try await receive(request.body, into: upload, claim, try contentRange(request))
         return accepted(.accepted, upload, in: repository)
     }
 
@@ -49,10 +48,9 @@ extension RegistryAPI {
         }
         let digest = try digest(text)
         let upload = try await upload(id, in: repository)
-        let claim = upload.claim(hashing: digest.algorithm)
-        try checkRange(request, of: upload, in: repository)
-        try await receive(request.body, into: upload, claim)
-        try await blocking { try upload.commit(as: digest, claim: claim) }
+        let claim = try await claim(upload, hashing: digest.algorithm, for: request, in: repository)
+        try await receive(request.body, into: upload, claim, try contentRange(request))
+        try await changing { try upload.commit(as: digest, claim: claim) }
         return created(digest, in: repository)
     }
 
@@ -64,7 +62,7 @@ extension RegistryAPI {
     /// `DELETE /v2/<name>/blobs/uploads/<session>`: gives it up.
     func cancelUpload(_ id: String, in repository: RepositoryPath) async throws -> Response {
         let upload = try await upload(id, in: repository)
-        try await blocking { try upload.cancel() }
+        try await changing { try upload.cancel() }
         return Response(.noContent)
     }
 
@@ -77,55 +75,89 @@ extension RegistryAPI {
         in repository: RepositoryPath,
         _ request: Request
     ) async throws -> Response {
-        let claim = upload.claim()
         do {
-            try await receive(request.body, into: upload, claim)
-            try await blocking { try upload.commit(as: digest, claim: claim) }
+            let claim = try await changing { upload.claim() }
+            try await receive(request.body, into: upload, claim, nil)
+            try await changing { try upload.commit(as: digest, claim: claim) }
         } catch {
             // The first error is the one to tell; what is left is removed with the abandoned ones.
-            try? await blocking { try upload.cancel() }
+            try? await changing { try upload.cancel() }
             throw error
         }
         return created(digest, in: repository)
     }
 
     /// Writes a body to its place; the event loop receives the next piece while this one is hashed and written.
-    private func receive(_ body: RequestBody, into upload: BlobUpload, _ claim: BlobUpload.Claim) async throws {
+    ///
+    /// A piece that is longer than its range is not taken where it goes beyond it.
+    private func receive(
+        _ body: RequestBody,
+        into upload: BlobUpload,
+        _ claim: BlobUpload.Claim,
+        _ range: ContentRange?
+    ) async throws {
+        var received: Int64 = 0
         while let piece = try await body.next() {
-            try await blocking {
+            received += Int64(piece.readableBytes)
+            if let range, received > range.byteCount { break }
+            try await changing {
                 try unsafe piece.withUnsafeReadableBytes { try unsafe upload.append($0, claim: claim) }
             }
         }
+        if let range, received != range.byteCount { throw Self.disagreement }
     }
 
     /// Finds a session, in memory or on disk.
     private func upload(_ id: String, in repository: RepositoryPath) async throws -> BlobUpload {
         let directory = try directory()
-        guard let upload = try await blocking({ try directory.upload(id, in: repository) }) else {
+        guard let upload = try await changing({ try directory.upload(id, in: repository) }) else {
             throw APIError(.notFound, .blobUploadUnknown, "the repository has no such upload session")
         }
         return upload
     }
 
-    /// Refuses a piece that does not begin where the last one ended.
-    private func checkRange(_ request: Request, of upload: BlobUpload, in repository: RepositoryPath) throws(APIError) {
-        guard let header = request.headers.first(name: "content-range") else { return }
+    /// Takes a session for a request, unless its piece does not begin where the last one ended: then the request that is
+    /// under way keeps it.
+    private func claim(
+        _ upload: BlobUpload,
+        hashing algorithm: Digest.Algorithm? = nil,
+        for request: Request,
+        in repository: RepositoryPath
+    ) async throws -> BlobUpload.Claim {
+        let range = try contentRange(request)
+        try check(range, upload, in: repository)
+        let claim = try await changing { upload.claim(hashing: algorithm) }
+        // Nothing more can come from the request that had it before.
+        try check(range, upload, in: repository)
+        return claim
+    }
+
+    private func check(_ range: ContentRange?, _ upload: BlobUpload, in repository: RepositoryPath) throws(APIError) {
+        let byteCount = upload.byteCount
+        guard let range, range.start != byteCount else { return }
+        throw APIError(
+            .rangeNotSatisfiable,
+            .blobUploadInvalid,
+            "the piece begins at byte \(range.start), the upload goes on at byte \(byteCount)",
+            headers: uploadHeaders(upload, in: repository)
+        )
+    }
+
+    /// Where a piece belongs, as its request says; nil where it says nothing.
+    private func contentRange(_ request: Request) throws(APIError) -> ContentRange? {
+        guard let header = request.headers.first(name: "content-range") else { return nil }
         guard let range = ContentRange(header) else {
             throw APIError(.badRequest, .blobUploadInvalid, "Content-Range is not start-end")
         }
-        if let declared = request.body.declaredByteCount, declared != range.byteCount {
-            throw APIError(.badRequest, .sizeInvalid, "Content-Range and Content-Length disagree")
-        }
-        let byteCount = upload.byteCount
-        guard range.start == byteCount else {
-            throw APIError(
-                .rangeNotSatisfiable,
-                .blobUploadInvalid,
-                "the piece begins at byte \(range.start), the upload goes on at byte \(byteCount)",
-                headers: uploadHeaders(upload, in: repository)
-            )
-        }
+        if let declared = request.body.declaredByteCount, declared != range.byteCount { throw Self.disagreement }
+        return range
     }
+
+    private static let disagreement = APIError(
+        .badRequest,
+        .sizeInvalid,
+        "Content-Range is not as long as the piece that came with it"
+    )
 
     /// The algorithm that a client announces, so that its bytes need not be read again when it is another.
     private func algorithm(_ request: Request) throws(APIError) -> Digest.Algorithm {

@@ -13,8 +13,10 @@ struct RegistryAPI: Sendable {
     let content: ServedContent
     let access: AccessControl
     let referrers: ReferrersIndex
-    /// Where files are read and written: nothing of that on an event loop.
-    let pool: NIOThreadPool
+    /// Where files are read: nothing of that on an event loop.
+    let readers: NIOThreadPool
+    /// Where files are written, so that whoever waits for the disk to take something holds up no pull.
+    let writers: NIOThreadPool
     let logger: Logger
 
     /// Answers a request; what goes wrong becomes an answer too.
@@ -22,6 +24,7 @@ struct RegistryAPI: Sendable {
     /// - Throws: ``RequestBody/Disconnected`` and ``StalledConnection``, when there is nobody to answer.
     func answer(_ request: Request, _ entry: inout AccessLog.Entry) async throws -> Response {
         do {
+            if let fault = request.fault { throw fault }
             let route = try Route(path: request.path)
             guard route.methods.contains(request.method) else {
                 throw APIError(
@@ -31,6 +34,7 @@ struct RegistryAPI: Sendable {
                     headers: ["Allow": route.methods.map(\.rawValue).joined(separator: ", ")]
                 )
             }
+            guard !route.isWrite(request.method) || content.writableDirectory != nil else { throw Self.isReadOnly }
             if let user = try await access.authorize(request, route) { entry.setUser(user) }
             return try await handle(route, request)
         } catch let error as RequestBody.Disconnected {
@@ -74,17 +78,24 @@ struct RegistryAPI: Sendable {
     /// What is read from, for this request.
     func store(for request: Request) -> any RegistryStore { content.store(forNamespace: request.namespace) }
 
+    private static let isReadOnly = APIError(.methodNotAllowed, .unsupported, "this registry is read-only")
+
     /// What is written to.
     func directory() throws(APIError) -> RegistryDirectory {
         guard let directory = content.writableDirectory else {
-            throw APIError(.methodNotAllowed, .unsupported, "this registry is read-only")
+            throw Self.isReadOnly
         }
         return directory
     }
 
-    /// Does what may block, off the event loops and the threads of Swift's tasks.
+    /// Reads what may block, off the event loops and the threads of Swift's tasks.
     func blocking<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await pool.runIfActive(work)
+        try await readers.runIfActive(work)
+    }
+
+    /// Changes what is stored, on threads of their own.
+    func changing<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await writers.runIfActive(work)
     }
 
     /// Reads a digest from a path or a query.
