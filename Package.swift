@@ -88,6 +88,15 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .target(
+            name: "RegistryTestSupport",
+            dependencies: [
+                "RegistryServer", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/RegistryTestSupport",
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "make-images",
             dependencies: ["TestSupport"],
@@ -99,7 +108,7 @@ let package = Package(
         .testTarget(name: "ImageLayoutTests", dependencies: ["ImageLayout", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "RegistryClientTests",
-            dependencies: ["RegistryClient", "RegistryServer", "TestSupport"],
+            dependencies: ["RegistryClient", "TestSupport", "RegistryTestSupport"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -112,7 +121,11 @@ let package = Package(
             dependencies: ["RegistryServer", "TestSupport"],
             swiftSettings: settings
         ),
-        .testTarget(name: "DrayageTests", dependencies: ["Drayage", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "DrayageTests",
+            dependencies: ["Drayage", "TestSupport", "RegistryTestSupport"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "CommandTests", dependencies: ["DrayageCLI", "TestSupport"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -1,23 +1,24 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 /// No request that is not needed.
 @Suite struct BundleRequestTests {
     @Test func `each manifest and each blob is fetched once, and nothing else is asked`() async throws {
-        let (source, workshop) = (try DockerRegistry(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 50)
         let shared = try builder.layer(byteCount: 20_000)
         var images: [TestImage] = []
         for number in 1...10 {
             let image = try builder.image(layers: [shared, builder.layer(), builder.layer()])
-            try source.storage.add(image, repository: "app-\(number)", tag: "1")
+            try source.add(image, "app-\(number)")
             images.append(image)
         }
         let report = try await workshop.bundle((1...10).map { "\(source.address)/app-\($0):1" })
         // A manifest each; a config and two layers each, and the one that all share.
         #expect(report.totals?.requestCount == 10 + 10 * 3 + 1)
-        let requests = source.requests
+        let requests = try await source.finish()
         #expect(requests.count == 41)
         #expect(Set(requests.map(\.method)) == ["GET"])
         #expect(Set(requests.map(\.status)) == [200])
@@ -26,20 +27,21 @@ import Testing
     }
 
     @Test func `a manifest that several images of several repositories share is fetched once`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 51)
         let child = try builder.image()
         let indexes = try (1...3).map { try builder.index(of: [child, builder.image()], annotations: ["n": "\($0)"]) }
         let names = try indexes.enumerated().map { try source.add($1, "app-\($0)") }
         let report = try await workshop.bundle(names)
-        #expect(source.registry.count("GET", containing: "/manifests/\(child.digest)") == 1)
-        #expect(source.registry.count("GET", containing: "/manifests/") == 3 + 4)
-        #expect(report.totals?.requestCount == source.registry.requests.count)
-        #expect(Set(source.registry.lines).count == source.registry.lines.count)
+        let requests = try await source.finish()
+        #expect(requests.count("GET", containing: "/manifests/\(child.digest)") == 1)
+        #expect(requests.count("GET", containing: "/manifests/") == 3 + 4)
+        #expect(report.totals?.requestCount == requests.count)
+        #expect(Set(requests.map(\.line)).count == requests.count)
     }
 
     @Test func `images of several registries are one bundle, and what they share is fetched once`() async throws {
-        let (one, other, workshop) = (try Source(), try Source(), try Workshop())
+        let (one, other, workshop) = (try await EmbeddedRegistry(), try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 55)
         let shared = try builder.layer()
         let names = [
@@ -48,26 +50,31 @@ import Testing
         ]
         let report = try await workshop.bundle(names)
         #expect(report.images.map(\.reference) == names.sorted())
-        let counts = [one, other].map { $0.registry.count("GET", containing: "\(shared.digest)") }
-        #expect(counts.reduce(0, +) == 1)
+        let requests = try await one.finish() + other.finish()
+        #expect(requests.count("GET", containing: "\(shared.digest)") == 1)
+        #expect(requests.count == 2 + 3)
         #expect(report.totals?.requestCount == 2 + 3)
         #expect(try await workshop.verify().failures.isEmpty)
     }
 
     @Test func `a plan fetches manifests only and writes nothing`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 52)
         let name = try source.add(builder.multiPlatform(), "app")
         let report = try await Synchronizer(connections: workshop.connections).plan([Reference(parsing: name)])
         #expect(report.images.map(\.status) == [.planned])
         #expect(report.outcome == .done)
         #expect(report.totals?.blobCount == 4)
-        #expect(source.registry.requests.map(\.method) == ["GET", "GET", "GET"])
-        #expect(source.registry.count("GET", containing: "/blobs/") == 0)
+        #expect(report.totals?.requestCount == 3)
         #expect(try workshop.scratch.names() == [])
         let bundled = try await workshop.bundle([name])
         #expect(bundled.bundleByteCount == report.bundleByteCount)
         #expect(try Int64(workshop.scratch.read("bundle.tar").count) == report.bundleByteCount)
+        // The blobs were fetched by the bundle alone.
+        let requests = try await source.finish()
+        #expect(requests.count("GET", containing: "/manifests/") == 3 + 3)
+        #expect(requests.count("GET", containing: "/blobs/") == 4)
+        #expect(requests.count == 3 + 3 + 4)
     }
 
     @Test func `no more requests are in flight than were asked for`() async throws {

@@ -1,4 +1,5 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test func `a push that is cancelled leaves no tag`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 151)
         let names = try ["a", "b"].map { try source.add(builder.multiPlatform(), $0) }
         _ = try await workshop.bundle(names)
@@ -64,7 +65,7 @@ import Testing
     }
 
     @Test func `a push that is cancelled among the manifests leaves no tag`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 152)
         _ = try await workshop.bundle([try source.add(builder.multiPlatform(), "a")])
         let target = try Source { request in

@@ -1,10 +1,11 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 @Suite struct DeterminismTests {
     @Test func `the same images give the same file, in whatever order and however parallel`() async throws {
-        let source = try Source()
+        let source = try await EmbeddedRegistry()
         var workshop = try Workshop()
         var names: [String] = []
         for family in ImageBuilder.Family.allCases {
@@ -29,14 +30,14 @@ import Testing
     }
 
     @Test func `an image under two names is in the file once`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 42)
         let image = try builder.image(layers: [builder.layer(byteCount: 30_000)])
         let names = [try source.add(image, "a"), try source.add(image, "a", tag: "2"), try source.add(image, "b")]
         let report = try await workshop.bundle(names)
         #expect(report.images.map(\.reference) == names)
         #expect(report.totals?.blobCount == 2)
-        #expect(source.registry.count("GET", containing: "/blobs/") == 2)
+        #expect(try await source.finish().count("GET", containing: "/blobs/") == 2)
         #expect(try workshop.scratch.read("bundle.tar").count < 45_000)
     }
 }

@@ -2,15 +2,17 @@ import OCI
 import TestSupport
 import Testing
 
-/// Expects a registry to have an image under a tag: every manifest and every blob, byte for byte.
+/// Expects a registry to have an image, under a tag if need be: every manifest and every blob, byte for byte.
 func expect(
     _ storage: RegistryStorage,
     has image: TestImage,
     _ repository: String,
-    tag: String,
+    tag: String? = nil,
     _ location: SourceLocation = #_sourceLocation
 ) throws {
-    #expect(try storage.digest(ofTag: tag, repository: repository) == image.digest, sourceLocation: location)
+    if let tag {
+        #expect(try storage.digest(ofTag: tag, repository: repository) == image.digest, sourceLocation: location)
+    }
     let revisions = try storage.revisions(repository: repository)
     #expect(revisions.isSuperset(of: image.documents.map(\.digest)), sourceLocation: location)
     for document in image.documents {

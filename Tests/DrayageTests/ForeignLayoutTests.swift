@@ -1,15 +1,16 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 /// Layouts that other programs wrote, or that somebody made to do harm.
 @Suite struct ForeignLayoutTests {
     private let workshop: Workshop
-    private let target: Source
+    private let target: EmbeddedRegistry
 
-    init() throws {
+    init() async throws {
         workshop = try Workshop()
-        target = try Source()
+        target = try await EmbeddedRegistry()
     }
 
     /// Writes a layout whose index has the entries given, and the documents.
@@ -43,7 +44,7 @@ import Testing
         #expect(
             error?.description == "\(workshop.path()): the image \"\(name)\" has a tag for a name and no repository"
         )
-        #expect(target.registry.lines == [])
+        #expect(try await target.finish() == [])
     }
 
     @Test func `a layout without names cannot be pushed, nor found in a registry`() async throws {

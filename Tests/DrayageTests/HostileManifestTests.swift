@@ -1,4 +1,5 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -18,7 +19,7 @@ import Testing
     }
 
     @Test func `indexes may be nested eight deep and no deeper`() async throws {
-        let source = try Source()
+        let source = try await EmbeddedRegistry()
         var builder = ImageBuilder(seed: 90)
         let deep = try source.add(builder.nestedIndex(levels: 9), "app", tag: "nine")
         #expect(

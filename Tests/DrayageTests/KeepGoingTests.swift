@@ -1,5 +1,6 @@
 import Drayage
 import Foundation
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -29,7 +30,7 @@ import Testing
             case .otherBytes: "the digest must be \(blob.digest), but is \(try Digest.of(storage.bytes(blob.digest)))"
             case .fewerBytes: "\(size) bytes were expected, \(size - 1) came"
             case .moreBytes: "\(size) bytes were expected, \(size + 1) came"
-            case .none: "not found (BLOB_UNKNOWN: blob unknown to registry)"
+            case .none: "not found (BLOB_UNKNOWN: the repository has no such blob)"
             }
         }
 
@@ -37,13 +38,13 @@ import Testing
     }
 
     private let workshop: Workshop
-    private let source: DockerRegistry
+    private let source: EmbeddedRegistry
     private let layer: TestBlob
     private let names: [String]
 
     /// Four images, of which the second and the fourth need the one layer.
-    init() throws {
-        (workshop, source) = (try Workshop(), try DockerRegistry())
+    init() async throws {
+        (workshop, source) = (try Workshop(), try await EmbeddedRegistry())
         var builder = ImageBuilder(seed: 100)
         let (shared, bad) = (try builder.layer(byteCount: 9000), try builder.layer(byteCount: 30_000))
         layer = bad

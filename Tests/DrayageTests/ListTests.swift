@@ -1,10 +1,11 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 @Suite struct ListTests {
     @Test func `a bundle is listed with platforms, sizes and digests`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 140)
         let windows = Platform(os: "windows", architecture: "amd64", osVersion: "10.0.17763.1")
         let images = [
@@ -50,8 +51,10 @@ import Testing
         #expect(one.target == registry.address + "/app-3")
     }
 
-    @Test func `a real registry is listed`() async throws {
-        let (registry, workshop) = (try DockerRegistry(), try Workshop())
+    /// More than a page of docker-registry's.
+    @Test(arguments: RegistryKind.allCases)
+    func `a real registry is listed`(kind: RegistryKind) async throws {
+        let (registry, workshop) = (try await kind.start(), try Workshop())
         var builder = ImageBuilder(seed: 142)
         let image = try builder.image()
         for number in 0..<150 { try registry.storage.add(image, repository: "team/app-\(100 + number)", tag: "1") }

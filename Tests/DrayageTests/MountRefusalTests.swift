@@ -1,4 +1,5 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
 
     init() async throws {
         workshop = try Workshop()
-        let source = try Source()
+        let source = try await EmbeddedRegistry()
         var builder = ImageBuilder(seed: 320)
         let shared = try builder.layer()
         images = try (0..<3).map { _ in try builder.image(layers: [shared]) }
@@ -39,7 +40,7 @@ import Testing
         let entry = try #require(TarBytes.entries(of: bytes).first { $0.path.hasSuffix(digest.hex) })
         bytes[entry.range.lowerBound + 100] ^= 1
         try workshop.scratch.write(bytes, to: "bundle.tar")
-        let target = try Source()
+        let target = try await EmbeddedRegistry()
         let report = try await workshop.push(to: target.address)
         #expect(report.exitStatus == .unverified)
         #expect(report.failures.count == 3)

@@ -1,3 +1,4 @@
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -84,7 +85,8 @@ import Testing
         async throws
     {
         let workshop = try Workshop()
-        let (one, other, target) = (try Source(), try Source(), try Source())
+        let (one, other) = (try await EmbeddedRegistry(), try await EmbeddedRegistry())
+        let target = try await EmbeddedRegistry()
         var builder = ImageBuilder(seed: 20)
         let names = [try one.add(builder.image(), "app"), try other.add(builder.image(), "app")]
         _ = try await workshop.bundle(names)
@@ -96,23 +98,25 @@ import Testing
                 \(first) and \(second) would both become \(target.address)/app:1; --keep-host keeps them apart
                 """
         )
-        #expect(target.registry.lines == [])
         let report = try await workshop.push(to: target.address + "/p", keepHost: true)
         #expect(report.outcome == .done)
         #expect(
-            target.content.repositories
+            target.storage.repositories()
                 == [one, other].map { "p/" + $0.address.replacing(":", with: "__") + "/app" }.sorted()
         )
+        // The push that was refused asked for nothing.
+        #expect(try await target.finish().count == report.totals?.requestCount)
     }
 
     @Test func `one repository with two tags from two hosts is no collision`() async throws {
         let workshop = try Workshop()
-        let (one, other, target) = (try Source(), try Source(), try Source())
+        let (one, other) = (try await EmbeddedRegistry(), try await EmbeddedRegistry())
+        let target = try await EmbeddedRegistry()
         var builder = ImageBuilder(seed: 21)
         let images = [try builder.image(), try builder.image()]
         _ = try await workshop.bundle([try one.add(images[0], "app"), try other.add(images[1], "app", tag: "2")])
         #expect(try await workshop.push(to: target.address).outcome == .done)
-        try expect(target.content, has: images[0], "app", tag: "1")
-        try expect(target.content, has: images[1], "app", tag: "2")
+        try expect(target.storage, has: images[0], "app", tag: "1")
+        try expect(target.storage, has: images[1], "app", tag: "2")
     }
 }

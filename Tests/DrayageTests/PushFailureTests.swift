@@ -1,16 +1,17 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 /// A registry that refuses a part: the rest arrives, and no tag of what is not whole appears.
 @Suite struct PushFailureTests {
     private let workshop: Workshop
-    private let source: Source
+    private let source: EmbeddedRegistry
     private let (bad, good, index): (TestImage, TestImage, TestImage)
 
     /// `bad:1` and `index:1` need one layer; `good:1` does not.
     init() async throws {
-        (workshop, source) = (try Workshop(), try Source())
+        (workshop, source) = (try Workshop(), try await EmbeddedRegistry())
         var builder = ImageBuilder(seed: 110)
         let layer = try builder.layer()
         bad = try builder.image(layers: [layer])
@@ -81,8 +82,9 @@ import Testing
         try expect(target.content, has: index, "index", tag: "1")
     }
 
-    @Test func `every image fails with its own reason where the registry is read only`() async throws {
-        let target = try DockerRegistry(options: .init(isReadOnly: true))
+    @Test(arguments: RegistryKind.allCases)
+    func `every image fails with its own reason where the registry is read only`(kind: RegistryKind) async throws {
+        let target = try await kind.start(.init(isReadOnly: true))
         let report = try await workshop.push(to: target.address)
         #expect(report.outcome == .failed)
         #expect(report.exitStatus == .failed)
@@ -128,11 +130,11 @@ import Testing
     }
 
     @Test func `a bundle that is cut off is not pushed`() async throws {
-        let target = try Source()
+        let target = try await EmbeddedRegistry()
         let bytes = try workshop.scratch.read("bundle.tar")
         try workshop.scratch.write(bytes.dropLast(3000), to: "short.tar")
         let error = await #expect(throws: (any Error).self) { try await workshop.push("short.tar", to: target.address) }
         #expect(error.map { ExitStatus(of: $0) } == .unverified)
-        #expect(target.registry.lines == [])
+        #expect(try await target.finish() == [])
     }
 }

@@ -1,11 +1,12 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 /// References that lead nowhere.
 @Suite struct ResolveFailureTests {
     @Test func `all failures of a run are told together, and no bundle is written`() async throws {
-        let (source, workshop) = (try DockerRegistry(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         let refusing = try ScriptedRegistry.refusingAddress()
         var builder = ImageBuilder(seed: 80)
         try source.storage.add(try builder.image(), repository: "good", tag: "1")
@@ -28,11 +29,11 @@ import Testing
             report.failures.map(\.message) == [
                 """
                 fetching the manifest of \(source.address)/good:2: GET \(base)/good/manifests/2 answered 404: \
-                not found (MANIFEST_UNKNOWN: manifest unknown)
+                not found (MANIFEST_UNKNOWN: the repository has no such manifest)
                 """,
                 """
                 fetching the manifest of \(source.address)/none:1: GET \(base)/none/manifests/1 answered 404: \
-                not found (MANIFEST_UNKNOWN: manifest unknown)
+                not found (MANIFEST_UNKNOWN: the repository has no such manifest)
                 """,
                 """
                 fetching the manifest of \(refusing)/app:1: GET http://\(refusing)/v2/app/manifests/1: \
@@ -40,16 +41,18 @@ import Testing
                 """,
                 """
                 fetching the manifest of \(source.address)/good@\(unknown): \
-                GET \(base)/good/manifests/\(unknown) answered 404: not found (MANIFEST_UNKNOWN: manifest unknown)
+                GET \(base)/good/manifests/\(unknown) answered 404: not found (MANIFEST_UNKNOWN: the repository has no such manifest)
                 """,
             ]
         )
         #expect(try workshop.scratch.names() == [])
-        #expect(!source.requests.contains { $0.path.contains("/blobs/") })
+        let requests = try await source.finish()
+        #expect(requests.map(\.status).sorted() == [200, 404, 404, 404])
+        #expect(!requests.contains { $0.path.contains("/blobs/") })
     }
 
     @Test func `a bundle without the images that fail is made where that is asked for`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 81)
         let good = [try source.add(builder.image(), "a"), try source.add(builder.multiPlatform(), "b")]
         let report = try await workshop.bundle([good[0], "\(source.address)/none:1", good[1]], keepGoing: true)
@@ -63,7 +66,7 @@ import Testing
     }
 
     @Test func `no bundle is made where every image fails`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         let report = try await workshop.bundle(["\(source.address)/a:1", "\(source.address)/b:1"], keepGoing: true)
         #expect(report.outcome == .failed)
         #expect(report.exitStatus == .failed)
@@ -72,7 +75,7 @@ import Testing
     }
 
     @Test func `a child that is missing fails the images that need it, and no others`() async throws {
-        let (source, workshop) = (try DockerRegistry(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 82)
         let (index, single) = (try builder.multiPlatform(), try builder.image())
         try source.storage.add(index, repository: "index", tag: "1")
@@ -90,7 +93,7 @@ import Testing
     }
 
     @Test func `images that are asked for with one name and two digests fail, and no others`() async throws {
-        let (source, workshop) = (try Source(), try Workshop())
+        let (source, workshop) = (try await EmbeddedRegistry(), try Workshop())
         var builder = ImageBuilder(seed: 83)
         let (old, new) = (try builder.image(), try builder.image())
         try source.add(old, "app")

@@ -1,11 +1,15 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 /// From a registry into a file and into another registry: every digest and every byte is the same.
 @Suite struct RoundTripTests {
-    @Test func `images of every form arrive in a real registry as they were`() async throws {
-        let (source, target, workshop) = (try DockerRegistry(), try DockerRegistry(), try Workshop())
+    @Test(arguments: RegistryKind.allCases, RegistryKind.allCases)
+    func `images of every form arrive in a real registry as they were`(from: RegistryKind, to: RegistryKind)
+        async throws
+    {
+        let (source, target, workshop) = (try await from.start(), try await to.start(), try Workshop())
         var images: [(repository: String, image: TestImage)] = []
         for family in ImageBuilder.Family.allCases {
             var builder = ImageBuilder(seed: 30, family: family)
@@ -39,8 +43,11 @@ import Testing
         #expect(try await workshop.verify(at: target.address).failures.map(\.message) == [])
     }
 
-    @Test func `a reference by digest is pushed by digest, one with both by its tag`() async throws {
-        let (source, target, workshop) = (try DockerRegistry(), try DockerRegistry(), try Workshop())
+    @Test(arguments: RegistryKind.allCases, RegistryKind.allCases)
+    func `a reference by digest is pushed by digest, one with both by its tag`(from: RegistryKind, to: RegistryKind)
+        async throws
+    {
+        let (source, target, workshop) = (try await from.start(), try await to.start(), try Workshop())
         var builder = ImageBuilder(seed: 32)
         let (old, new, both) = (try builder.multiPlatform(), try builder.image(), try builder.image())
         // The tag has moved on; the digest says what is meant.
@@ -62,34 +69,9 @@ import Testing
         #expect(again.totals?.requestCount == 3)
     }
 
-    /// distribution 2.8 has no manifests with a sha512 digest, and by default refuses manifests with URLs in them.
-    @Test func `sha512 and foreign layers arrive as they were`() async throws {
-        let (source, target, workshop) = (try Source(), try Source(), try Workshop())
-        var strong = ImageBuilder(seed: 33, algorithm: .sha512)
-        let strongImage = try strong.multiPlatform()
-        try source.content.add(strongImage, repository: "strong")
-        var names = ["\(source.address)/strong@\(strongImage.digest)"]
-        var images: [(String, TestImage)] = []
-        for family in ImageBuilder.Family.allCases {
-            var builder = ImageBuilder(seed: 34, family: family)
-            let image = try builder.image(layers: [builder.foreignLayer(), builder.layer()])
-            images.append(("windows/\(family)", image))
-            names.append(try source.add(image, "windows/\(family)"))
-        }
-        #expect(try await workshop.bundle(names).failures.map(\.message) == [])
-        #expect(try await workshop.push(to: target.address).failures.map(\.message) == [])
-        for (repository, image) in images { try expect(target.content, has: image, repository, tag: "1") }
-        for document in strongImage.documents {
-            #expect(target.content.manifest(document.digest, repository: "strong") == document.bytes)
-        }
-        for blob in strongImage.blobs {
-            #expect(try target.content.blob(blob.digest, repository: "strong") == blob.bytes)
-        }
-        #expect(try await workshop.verify(at: target.address).failures.map(\.message) == [])
-    }
-
-    @Test func `random images arrive as they were`() async throws {
-        let (source, target, workshop) = (try DockerRegistry(), try DockerRegistry(), try Workshop())
+    @Test(arguments: RegistryKind.allCases, RegistryKind.allCases)
+    func `random images arrive as they were`(from: RegistryKind, to: RegistryKind) async throws {
+        let (source, target, workshop) = (try await from.start(), try await to.start(), try Workshop())
         var random = SplitMix64(seed: 35)
         var pool: [ImageBuilder.Family: [TestBlob]] = [:]
         var images: [(repository: String, image: TestImage)] = []

@@ -1,14 +1,15 @@
 import Drayage
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 @Suite struct VerifyTests {
     private let workshop: Workshop
-    private let source: Source
+    private let source: EmbeddedRegistry
     private let images: [(name: String, image: TestImage)]
 
     init() async throws {
-        (workshop, source) = (try Workshop(), try Source())
+        (workshop, source) = (try Workshop(), try await EmbeddedRegistry())
         var builder = ImageBuilder(seed: 120)
         let shared = try builder.layer(byteCount: 3000)
         images = [
@@ -93,16 +94,18 @@ import Testing
 /// A bundle against a registry.
 @Suite struct VerifyTargetTests {
     private let workshop: Workshop
-    private let target: DockerRegistry
+    private let target: EmbeddedRegistry
     private let (image, index): (TestImage, TestImage)
 
     init() async throws {
-        (workshop, target) = (try Workshop(), try DockerRegistry())
-        let source = try Source()
+        workshop = try Workshop()
+        let (source, filled) = (try await EmbeddedRegistry(), try await EmbeddedRegistry())
         var builder = ImageBuilder(seed: 130)
         (image, index) = (try builder.image(), try builder.multiPlatform())
         _ = try await workshop.bundle([try source.add(image, "image"), try source.add(index, "index")])
-        _ = try await workshop.push(to: target.address + "/p")
+        _ = try await workshop.push(to: filled.address + "/p")
+        _ = try await filled.finish()
+        target = try await EmbeddedRegistry(on: filled.storage)
     }
 
     private func failures() async throws -> [String] {
@@ -113,9 +116,8 @@ import Testing
     }
 
     @Test func `a registry that has everything is verified, with one question for each thing`() async throws {
-        let before = target.requests.count
         #expect(try await failures() == [])
-        let requests = target.requests.dropFirst(before)
+        let requests = try await target.finish()
         #expect(requests.allSatisfy { $0.method == "HEAD" })
         #expect(requests.count == 2 + 2 + image.blobs.count + index.blobs.count)
     }

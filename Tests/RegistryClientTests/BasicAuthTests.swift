@@ -1,12 +1,22 @@
 import OCI
 import RegistryClient
+import RegistryTestSupport
 import TestSupport
 import Testing
 
 @Suite struct BasicAuthTests {
     /// A registry that lets `me` with the password `secret` in.
-    private static func registry(_ content: RegistryContent = RegistryContent()) throws -> ScriptedRegistry {
-        try ScriptedRegistry { request in
+    private static func registry() async throws -> EmbeddedRegistry {
+        let registry = try await EmbeddedRegistry(options: .init(user: ("me", "secret")))
+        var builder = ImageBuilder()
+        try registry.add(try builder.image(), "app")
+        return registry
+    }
+
+    /// One that is empty, and that shows what it is sent.
+    private static func watchedRegistry() throws -> ScriptedRegistry {
+        let content = RegistryContent()
+        return try ScriptedRegistry { request in
             request.header("Authorization") == "Basic bWU6c2VjcmV0"
                 ? content.answer(request)
                 : .error(401, "UNAUTHORIZED", "who are you?").with("WWW-Authenticate", "Basic realm=\"x\"")
@@ -24,9 +34,7 @@ import Testing
     }
 
     @Test func `a registry that asks is answered, and from then on told at once`() async throws {
-        let content = RegistryContent()
-        try content.add(try ImageBuilder().index(of: []), repository: "app", tag: "1")
-        let registry = try Self.registry(content)
+        let registry = try await Self.registry()
         let repository = try registry.repository()
         try await withClient(signedIn()) { client in
             for _ in 0..<3 {
@@ -34,24 +42,24 @@ import Testing
                 #expect(tags == ["1"])
             }
         }
-        #expect(registry.requests.map { $0.header("Authorization") != nil } == [false, true, true, true])
+        #expect(try await registry.finish().map(\.status).sorted() == [200, 200, 200, 401])
     }
 
     @Test func `a wrong password is tried once`() async throws {
-        let registry = try Self.registry()
+        let registry = try await Self.registry()
         let repository = try registry.repository()
         let error = try await clientFailure(signedIn(as: "me", "hunter2")) { try await $0.tags(of: repository) }
         #expect(error.code == .unauthorized)
         #expect(error.status == 401)
         #expect(error.subject == repository.description)
-        #expect(error.registryMessages == ["UNAUTHORIZED: who are you?"])
+        #expect(error.registryMessages == ["UNAUTHORIZED: the user name or the password is wrong"])
         #expect(error.description.contains(registry.address))
         #expect(!error.description.contains("hunter2") && !error.description.contains("bWU6"))
-        #expect(registry.requests.count == 2)
+        #expect(try await registry.finish().map(\.status) == [401, 401])
     }
 
     @Test func `a wrong password is an error for every request`() async throws {
-        let registry = try Self.registry()
+        let registry = try await Self.registry()
         let repository = try registry.repository()
         try await withClient(signedIn(as: "me", "hunter2")) { client in
             for _ in 0..<3 {
@@ -60,22 +68,22 @@ import Testing
             }
         }
         // The first with and without, the others with.
-        #expect(registry.requests.count == 4)
+        #expect(try await registry.finish().map(\.status) == [401, 401, 401, 401])
     }
 
     @Test func `without credentials the registry that asks is named`() async throws {
-        let registry = try Self.registry()
+        let registry = try await Self.registry()
         let repository = try registry.repository()
         let error = try await clientFailure { try await $0.tags(of: repository) }
         #expect(error.code == .unauthorized)
         #expect(error.reason?.contains("asks for a user name and a password") == true)
         #expect(error.reason?.contains(registry.address) == true)
         #expect(error.description.contains("listing the tags of \(repository)"))
-        #expect(registry.requests.count == 1)
+        #expect(try await registry.finish().map(\.status) == [401])
     }
 
     @Test func `credentials are looked up for the registry, and go to no other`() async throws {
-        let (mine, other) = (try Self.registry(), try Self.registry())
+        let (mine, other) = (try Self.watchedRegistry(), try Self.watchedRegistry())
         var configuration = RegistryClient.Configuration()
         configuration.credentials = { [address = mine.address] registry in
             registry == address ? Credentials(username: "me", password: "secret") : nil

@@ -1,5 +1,6 @@
 import OCI
 import RegistryClient
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -8,9 +9,8 @@ import Testing
     @Test(arguments: [0, 1, 65_535, 65_536, 65_537, 1 << 20, (5 << 20) + 3])
     func `the bytes of a blob reach the sink once and in order`(byteCount: Int) async throws {
         let blob = try TestBlob.random(byteCount)
-        let content = RegistryContent()
-        try content.add(blob, repository: "app")
-        let registry = try ScriptedRegistry(content.answer)
+        let registry = try await EmbeddedRegistry()
+        try registry.storage.add(blob, repository: "app")
         let repository = try registry.repository()
         let received = Received()
         try await withClient { client in
@@ -19,7 +19,9 @@ import Testing
         }
         #expect(received.bytes == (try blob.bytes))
         #expect(received.isInOrder)
-        #expect(registry.lines == ["GET /v2/app/blobs/\(blob.digest)"])
+        let requests = try await registry.finish()
+        #expect(requests.map(\.line) == ["GET /v2/app/blobs/\(blob.digest)"])
+        #expect(requests.map(\.byteCount) == [Int64(byteCount)])
     }
 
     @Test(arguments: [Answer.Transfer.whole, .chunked, .untilClose], Digest.Algorithm.allCases)
@@ -36,16 +38,17 @@ import Testing
 
     @Test func `a blob is there or not`() async throws {
         let (here, elsewhere) = (try TestBlob.random(10), try TestBlob.random(10, seed: 2))
-        let content = RegistryContent()
-        try content.add(here, repository: "app")
-        let registry = try ScriptedRegistry(content.answer)
+        let registry = try await EmbeddedRegistry()
+        try registry.storage.add(here, repository: "app")
         let repository = try registry.repository()
         try await withClient { client in
             let first = try await client.hasBlob(here.descriptor, in: repository)
             let second = try await client.hasBlob(elsewhere.descriptor, in: repository)
             #expect(first && !second)
         }
-        #expect(registry.lines == [here, elsewhere].map { "HEAD /v2/app/blobs/\($0.digest)" })
+        let lines = try await registry.finish().map(\.description).sorted()
+        let expected = [(here, 200), (elsewhere, 404)].map { "HEAD /v2/app/blobs/\($0.digest) \($1)" }
+        #expect(lines == expected.sorted())
     }
 
     @Test func `that a blob is there is not guessed from an error`() async throws {
@@ -60,10 +63,9 @@ import Testing
     }
 
     @Test func `many blobs at once keep their bytes apart`() async throws {
-        let content = RegistryContent()
+        let registry = try await EmbeddedRegistry()
         let blobs = try (0..<40).map { try TestBlob.random(10_000 + $0, seed: UInt64($0)) }
-        for blob in blobs { try content.add(blob, repository: "app") }
-        let registry = try ScriptedRegistry(content.answer)
+        for blob in blobs { try registry.storage.add(blob, repository: "app") }
         let repository = try registry.repository()
         try await withClient { client in
             try await withThrowingTaskGroup { group in
@@ -77,6 +79,6 @@ import Testing
                 try await group.waitForAll()
             }
         }
-        #expect(registry.count("GET") == 40)
+        #expect(try await registry.finish().count("GET") == 40)
     }
 }

@@ -1,5 +1,6 @@
 import OCI
 import RegistryClient
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -21,7 +22,7 @@ import Testing
     }
 
     @Test func `a task that is cancelled already sends nothing`() async throws {
-        let registry = try ScriptedRegistry(RegistryContent().answer)
+        let registry = try await EmbeddedRegistry()
         let repository = try registry.repository()
         try await withClient { client in
             let (start, go) = AsyncStream.makeStream(of: Void.self)
@@ -33,7 +34,7 @@ import Testing
             go.yield()
             await #expect(throws: CancellationError.self) { try await fetch.value }
         }
-        #expect(registry.lines.isEmpty)
+        #expect(try await registry.finish().isEmpty)
     }
 
     @Test func `a cancelled request takes nothing from the others`() async throws {

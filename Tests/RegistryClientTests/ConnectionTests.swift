@@ -1,6 +1,7 @@
 import Foundation
 import OCI
 import RegistryClient
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -33,8 +34,9 @@ import Testing
         #expect(error.request == "GET http://\(address)/v2/app/tags/list")
     }
 
-    @Test func `a registry that speaks plain HTTP, asked with TLS, is told apart`() async throws {
-        let registry = try DockerRegistry()
+    @Test(arguments: RegistryKind.allCases)
+    func `a registry that speaks plain HTTP, asked with TLS, is told apart`(kind: RegistryKind) async throws {
+        let registry = try await kind.start()
         var configuration = RegistryClient.Configuration()
         configuration.schemes = [registry.address: .https]
         let error = try await refusal(registry.address, configuration)
@@ -63,7 +65,7 @@ import Testing
     }
 
     @Test func `a certificate that nobody vouches for is not trusted`() async throws {
-        let registry = try Self.server()
+        let registry = try await Self.server()
         var configuration = registry.configuration()
         configuration.caFile = nil
         let error = try await refusal(registry.address, configuration)
@@ -72,21 +74,21 @@ import Testing
     }
 
     @Test func `a certificate of another authority is not trusted`() async throws {
-        let (registry, other) = (try Self.server(), try Self.server())
+        let (registry, other) = (try await Self.server(), try await Self.server())
         var configuration = registry.configuration()
         configuration.caFile = other.certificateAuthorityPath
         #expect(try await refusal(registry.address, configuration).code == .untrustedCertificate)
     }
 
     @Test func `the file of the authority makes its certificates trusted`() async throws {
-        let registry = try Self.server()
+        let registry = try await Self.server()
         let repository = try Repository(registry: registry.address, path: "app")
         let tags = try await withClient(registry.configuration()) { try await $0.tags(of: repository) }
         #expect(tags == ["1"])
     }
 
     @Test func `a certificate of another host is not trusted, though its authority is`() async throws {
-        let registry = try Self.server(on: "127.0.0.2")
+        let registry = try await Self.server(on: "127.0.0.2")
         var configuration = registry.configuration()
         let error = try await refusal(registry.address, configuration)
         #expect(error.code == .untrustedCertificate)
@@ -98,7 +100,7 @@ import Testing
     }
 
     @Test func `without verification any certificate will do`() async throws {
-        let registry = try Self.server()
+        let registry = try await Self.server()
         var configuration = registry.configuration()
         configuration.caFile = nil
         configuration.insecure = true
@@ -163,7 +165,11 @@ import Testing
         #expect(registry.requests.count == 41)
     }
 
-    private static func server(on host: String = "127.0.0.1") throws -> StaticTLSServer {
-        try StaticTLSServer(["v2/app/tags/list": .text(#"{"tags":["1"]}"#)], host: host)
+    /// A registry with a certificate for 127.0.0.1, and the tag 1 in it.
+    private static func server(on host: String = "127.0.0.1") async throws -> EmbeddedRegistry {
+        let registry = try await EmbeddedRegistry(options: .init(usesTLS: true), host: host)
+        var builder = ImageBuilder()
+        try registry.add(try builder.image(), "app")
+        return registry
     }
 }

@@ -1,5 +1,6 @@
 import OCI
 import RegistryClient
+import RegistryTestSupport
 import TestSupport
 import Testing
 
@@ -48,16 +49,26 @@ import Testing
         #expect(registry.count("PUT") == 1)
     }
 
-    @Test func `a refused manifest is an error with what the registry says of it`() async throws {
+    @Test(arguments: RegistryKind.allCases)
+    func `a refused manifest is an error with what the registry says of it`(kind: RegistryKind) async throws {
         var builder = ImageBuilder()
         let image = try builder.image()
-        let registry = try ScriptedRegistry(RegistryContent().answer)
+        let registry = try await kind.start()
         let repository = try registry.repository()
         let document = try Document(bytes: image.document.bytes, declaredType: image.top.mediaType)
         let error = try await clientFailure { try await $0.putManifest(document, as: .tag(.latest), in: repository) }
-        #expect(error.code == .unexpectedStatus)
-        #expect(error.status == 400)
-        #expect(error.registryMessages == ["MANIFEST_BLOB_UNKNOWN: blob unknown to registry"])
+        let list = image.blobs.map(\.digest.description).sorted().joined(separator: ", ")
+        switch kind {
+        case .embedded:
+            #expect(error.code == .notFound)
+            #expect(error.status == 404)
+            let message = "the manifest's blobs are not all in the repository; missing: \(list)"
+            #expect(error.registryMessages == ["MANIFEST_BLOB_UNKNOWN: \(message)"])
+        case .docker:
+            #expect(error.code == .unexpectedStatus)
+            #expect(error.status == 400)
+            #expect(Set(error.registryMessages) == ["MANIFEST_BLOB_UNKNOWN: blob unknown to registry"])
+        }
         #expect(error.subject == "\(repository):latest")
     }
 }

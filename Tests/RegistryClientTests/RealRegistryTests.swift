@@ -1,29 +1,27 @@
 import OCI
 import RegistryClient
+import RegistryTestSupport
 import TestSupport
 import Testing
 
-/// Against Debian's `docker-registry`, which knows nothing of our ideas of it.
+/// Against our own registry and Debian's `docker-registry`, which knows nothing of our ideas of it.
 @Suite(.tags(.interop)) struct RealRegistryTests {
-    private static func configuration(for registry: DockerRegistry, _ password: String = "secret")
-        -> RegistryClient.Configuration
+    /// With and without a password and TLS.
+    @Test(
+        arguments: RegistryKind.allCases,
+        [false, true].flatMap { isGuarded in ImageBuilder.Family.allCases.map { (isGuarded, $0) } }
+    )
+    func `images go in and come out`(kind: RegistryKind, form: (isGuarded: Bool, family: ImageBuilder.Family))
+        async throws
     {
-        var configuration = signedIn(as: "me", password)
-        configuration.caFile = registry.certificateAuthorityPath
-        if registry.certificateAuthorityPath != nil { configuration.schemes = [registry.address: .https] }
-        return configuration
-    }
-
-    @Test(arguments: [false, true], ImageBuilder.Family.allCases)
-    func `images go in and come out`(isGuarded: Bool, family: ImageBuilder.Family) async throws {
-        let user = isGuarded ? (name: "me", password: "secret") : nil
-        let registry = try DockerRegistry(options: .init(user: user, usesTLS: isGuarded))
-        let repository = try Repository(registry: registry.address, path: "some/app")
-        var builder = ImageBuilder(family: family)
+        let user = form.isGuarded ? (name: "me", password: "secret") : nil
+        let registry = try await kind.start(.init(user: user, usesTLS: form.isGuarded))
+        let repository = try registry.repository("some/app")
+        var builder = ImageBuilder(family: form.family)
         let large = try builder.opaqueLayer(byteCount: (5 << 20) + 1)
         let image = try builder.multiPlatform(sharing: [large])
         let file = try OpenBlob(image.blobs)
-        try await withClient(Self.configuration(for: registry)) { client in
+        try await withClient(registry.configuration()) { client in
             for (blob, range) in zip(image.blobs, file.ranges) {
                 let before = try await client.hasBlob(blob.descriptor, in: repository)
                 try await client.putBlob(blob.descriptor, to: repository, from: range) { _ in }
@@ -60,10 +58,10 @@ import Testing
         #expect(registry.storage.unfinishedUploads(repository: "some/app").isEmpty)
     }
 
-    @Test func `a blob is mounted from where it is, and uploaded where it is not`() async throws {
-        let registry = try DockerRegistry()
-        let source = try Repository(registry: registry.address, path: "from/here")
-        let target = try Repository(registry: registry.address, path: "to")
+    @Test(arguments: RegistryKind.allCases)
+    func `a blob is mounted from where it is, and uploaded where it is not`(kind: RegistryKind) async throws {
+        let registry = try await kind.start()
+        let (source, target) = (try registry.repository("from/here"), try registry.repository("to"))
         let (here, absent) = (try TestBlob.random(5000), try TestBlob.random(5000, seed: 2))
         try registry.storage.add(here, repository: "from/here")
         let file = try OpenBlob(absent)
@@ -81,15 +79,15 @@ import Testing
             #expect(registry.storage.hasBlob(blob.digest, repository: "to"))
             #expect(try registry.storage.bytes(blob.digest) == (try blob.bytes))
         }
-        #expect(registry.requests.map(\.method) == ["POST", "POST", "PUT"])
-        #expect(registry.requests.map(\.status) == [201, 202, 201])
+        let requests = try await registry.finish().map { "\($0.method) \($0.status)" }
+        #expect(requests.sorted() == ["POST 201", "POST 202", "PUT 201"])
     }
 
-    @Test(arguments: [false, true])
-    func `a wrong password, or none, is told`(hasCredentials: Bool) async throws {
-        let registry = try DockerRegistry(options: .init(user: ("me", "secret"), usesTLS: true))
-        let repository = try Repository(registry: registry.address, path: "app")
-        var configuration = Self.configuration(for: registry, "hunter2")
+    @Test(arguments: RegistryKind.allCases, [false, true])
+    func `a wrong password, or none, is told`(kind: RegistryKind, hasCredentials: Bool) async throws {
+        let registry = try await kind.start(.init(user: ("me", "secret"), usesTLS: true))
+        let repository = try registry.repository()
+        var configuration = registry.configuration(signedIn(as: "me", "hunter2"))
         if !hasCredentials { configuration.credentials = { _ in nil } }
         let error = try await clientFailure(configuration) { try await $0.tags(of: repository) }
         #expect(error.code == .unauthorized)
@@ -99,20 +97,21 @@ import Testing
         #expect(error.status == (hasCredentials ? 401 : nil))
     }
 
-    @Test func `what is not there is not found, and what is wrong is refused`() async throws {
-        let registry = try DockerRegistry()
-        let repository = try Repository(registry: registry.address, path: "app")
+    @Test(arguments: RegistryKind.allCases)
+    func `what is not there is not found, and what is wrong is refused`(kind: RegistryKind) async throws {
+        let registry = try await kind.start()
+        let repository = try registry.repository()
         let (blob, other) = (try TestBlob.random(1000), try TestBlob.random(1000, seed: 2))
         let file = try OpenBlob(other)
         try await withClient { client in
             let manifest = try await failure { try await client.fetchManifest(.tag(.latest), in: repository) }
             #expect(manifest.code == .notFound)
-            #expect(manifest.registryMessages == ["MANIFEST_UNKNOWN: manifest unknown"])
+            #expect(manifest.registryMessages == [kind.unknownManifest])
             let fetched = try await failure {
                 try await client.fetchBlob(blob.descriptor, from: repository) { _, _ in }
             }
             #expect(fetched.code == .notFound)
-            #expect(fetched.registryMessages == ["BLOB_UNKNOWN: blob unknown to registry"])
+            #expect(fetched.registryMessages == [kind.unknownBlob])
             let tags = try await failure { try await client.tags(of: repository) }
             #expect(tags.code == .notFound)
             let put = try await failure {
@@ -124,9 +123,10 @@ import Testing
         #expect(!registry.storage.hasBlob(blob.digest))
     }
 
-    @Test func `bytes that went bad on the registry's disk are found`() async throws {
-        let registry = try DockerRegistry()
-        let repository = try Repository(registry: registry.address, path: "app")
+    @Test(arguments: RegistryKind.allCases)
+    func `bytes that went bad on the registry's disk are found`(kind: RegistryKind) async throws {
+        let registry = try await kind.start()
+        let repository = try registry.repository()
         let blob = try TestBlob.random(100_000)
         try registry.storage.add(blob, repository: "app")
         var wrong = try blob.bytes
@@ -137,5 +137,18 @@ import Testing
         }
         #expect(error.code == .digestMismatch(expected: blob.digest, actual: try Digest.of(wrong)))
         #expect(error.subject == "\(repository)@\(blob.digest)")
+    }
+}
+
+extension RegistryKind {
+    /// What the registry says where there is no such manifest.
+    fileprivate var unknownManifest: String {
+        self == .docker
+            ? "MANIFEST_UNKNOWN: manifest unknown" : "MANIFEST_UNKNOWN: the repository has no such manifest"
+    }
+
+    /// What the registry says where there is no such blob.
+    fileprivate var unknownBlob: String {
+        self == .docker ? "BLOB_UNKNOWN: blob unknown to registry" : "BLOB_UNKNOWN: the repository has no such blob"
     }
 }

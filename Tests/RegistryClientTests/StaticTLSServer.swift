@@ -6,7 +6,7 @@ import TestSupport
 ///
 /// It ends with the value.
 final class StaticTLSServer: Sendable {
-    /// The host and the port.
+    /// `127.0.0.1:` and the port.
     let address: String
     /// What a client must trust to trust it.
     let certificateAuthorityPath: String
@@ -16,11 +16,9 @@ final class StaticTLSServer: Sendable {
 
     /// Starts to serve.
     ///
-    /// - Parameters:
-    ///   - responses: the answers by their paths without the first slash; only GET is answered.
-    ///   - host: an address of this machine. The certificate is for 127.0.0.1 alone.
+    /// - Parameter responses: the answers by their paths without the first slash; only GET is answered.
     /// - Throws: what stands in the way of the server.
-    init(_ responses: [String: Answer], host: String = "127.0.0.1") throws {
+    init(_ responses: [String: Answer]) throws {
         scratch = try ScratchDirectory()
         let certificate = try TestCertificate.make(in: scratch)
         certificateAuthorityPath = certificate.authorityPath
@@ -35,11 +33,11 @@ final class StaticTLSServer: Sendable {
             [
                 // It takes the time-out's signal, or ours, with it: nothing is left running.
                 "-c", "exec timeout 120 openssl s_server -accept \"$0:0\" -HTTP -cert \"$1\" -key \"$2\" >log 2>&1",
-                host, certificate.certificatePath, certificate.keyPath,
+                "127.0.0.1", certificate.certificatePath, certificate.keyPath,
             ],
             directory: scratch.path("root")
         ).start()
-        address = "\(host):\(try Self.port(scratch, server))"
+        address = "127.0.0.1:\(try Self.port(scratch, server))"
     }
 
     deinit { server.signal(SIGTERM) }

@@ -47,6 +47,21 @@ extension ScriptedRegistry {
     func repository(_ path: String = "app") throws -> Repository { try Repository(registry: address, path: path) }
 }
 
+extension LocalRegistry {
+    /// A repository of this registry.
+    func repository(_ path: String = "app") throws -> Repository { try Repository(registry: address, path: path) }
+
+    /// A configuration that trusts the registry, and speaks TLS to it where it does.
+    func configuration(
+        _ configuration: RegistryClient.Configuration = signedIn()
+    ) -> RegistryClient.Configuration {
+        var configuration = configuration
+        configuration.caFile = certificateAuthorityPath
+        if certificateAuthorityPath != nil { configuration.schemes = [address: .https] }
+        return configuration
+    }
+}
+
 /// What a sink was given.
 final class Received: Sendable {
     private struct State {

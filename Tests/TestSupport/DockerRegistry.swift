@@ -4,32 +4,7 @@ import Synchronization
 /// Debian's `docker-registry` (distribution 2.8), run for one test on a free port of this machine.
 ///
 /// It ends with the value, and with the tests: it lives only as long as a pipe that the tests hold open.
-package final class DockerRegistry: Sendable {
-    /// How the registry is set up.
-    package struct Options: Sendable {
-        /// Who may come in; everybody where it is nil.
-        package var user: (name: String, password: String)?
-        /// Whether it speaks TLS, with a certificate of its own authority.
-        package var usesTLS = false
-        /// Whether manifests and blobs may be deleted.
-        package var allowsDelete = true
-        /// Whether it refuses every change.
-        package var isReadOnly = false
-
-        /// An open registry.
-        package init(
-            user: (name: String, password: String)? = nil,
-            usesTLS: Bool = false,
-            allowsDelete: Bool = true,
-            isReadOnly: Bool = false
-        ) {
-            self.user = user
-            self.usesTLS = usesTLS
-            self.allowsDelete = allowsDelete
-            self.isReadOnly = isReadOnly
-        }
-    }
-
+package final class DockerRegistry: LocalRegistry {
     /// `127.0.0.1:` and the port.
     package let address: String
     /// What it holds.
@@ -45,19 +20,17 @@ package final class DockerRegistry: Sendable {
     /// Starts a registry and waits until it takes connections.
     ///
     /// - Parameters:
-    ///   - root: where it keeps its content; nil is a directory that goes with it.
+    ///   - storage: its content; nil is a directory that goes with it.
     ///   - options: how it is set up.
     /// - Throws: ``MissingToolError`` without the tools, ``DockerRegistryError`` with its log when it does not start.
-    package init(root: String? = nil, options: Options = Options()) throws {
+    package init(on storage: RegistryStorage? = nil, options: RegistryOptions = RegistryOptions()) throws {
         let scratch = try ScratchDirectory()
         self.scratch = scratch
-        storage = RegistryStorage(root: root ?? scratch.path("storage"))
+        let storage = try storage ?? RegistryStorage(in: ScratchDirectory())
+        self.storage = storage
         usesTLS = options.usesTLS
         certificateAuthorityPath = options.usesTLS ? try TestCertificate.make(in: scratch).authorityPath : nil
-        if let user = options.user {
-            let line = try Command("htpasswd", ["-nbB", "-C", "4", user.name, user.password]).check().output
-            try scratch.write(line, to: "htpasswd")
-        }
+        try options.passwordFile(in: scratch)
         let configuration = Self.configuration(options, root: storage.root, directory: scratch.path)
         let path = try scratch.write(configuration, to: "config.yml")
         let registry = try Command("docker-registry").executablePath()
@@ -74,6 +47,9 @@ package final class DockerRegistry: Sendable {
         }
     }
 
+    /// Starts a registry on a directory.
+    package convenience init(root: String) throws { try self.init(on: RegistryStorage(root: root)) }
+
     deinit { stop() }
 
     /// Ends the registry and waits until it has gone.
@@ -85,6 +61,11 @@ package final class DockerRegistry: Sendable {
         guard let input else { return }
         close(input)
         _ = shell.wait()
+    }
+
+    package func finish() -> [LoggedRequest] {
+        stop()
+        return requests
     }
 
     /// Its log, for the message of a test that failed.
@@ -117,7 +98,7 @@ extension DockerRegistry {
         wait $registry
         """
 
-    private static func configuration(_ options: Options, root: String, directory: String) -> String {
+    private static func configuration(_ options: RegistryOptions, root: String, directory: String) -> String {
         var text = """
             version: 0.1
             log: {level: info, formatter: text}
@@ -162,34 +143,6 @@ extension DockerRegistry {
             guard (try? LoopbackSocket.get(path, from: address)) != nil else { return }
             for _ in 0..<500 where !text("access.log").contains(path) { usleep(2000) }
         }
-    }
-}
-
-/// A request in a registry's access log.
-package struct LoggedRequest: Hashable, Sendable, CustomStringConvertible {
-    /// The method.
-    package let method: String
-    /// The path with its query.
-    package let path: String
-    /// The answer's status.
-    package let status: Int
-    /// The bytes of the answer's body.
-    package let byteCount: Int64
-
-    /// Method, path and status.
-    package var description: String { "\(method) \(path) \(status)" }
-
-    /// Reads a line of Apache's combined log format.
-    init?(line: Substring) {
-        let parts = line.split(separator: "\"", omittingEmptySubsequences: false)
-        guard parts.count > 2 else { return nil }
-        let request = parts[1].split(separator: " ")
-        let numbers = parts[2].split(separator: " ")
-        guard request.count >= 2, numbers.count >= 2, let status = Int(numbers[0]) else { return nil }
-        method = String(request[0])
-        path = String(request[1])
-        self.status = status
-        byteCount = Int64(numbers[1]) ?? 0
     }
 }
 

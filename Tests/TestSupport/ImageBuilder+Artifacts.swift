@@ -60,6 +60,36 @@ extension ImageBuilder {
         )
     }
 
+    /// Something in a registry that says all in its manifest: it has no layers, its config is in its own descriptor too,
+    /// and it has a field that no specification has.
+    ///
+    /// - Parameter subject: what it refers to, where it is a signature or the like.
+    /// - Returns: an OCI manifest, whatever the family.
+    /// - Throws: never, unless OpenSSL refuses.
+    package func bareArtifact(subject: TestImage? = nil) throws -> TestImage {
+        let config = try TestBlob(
+            bytes: Array("{}".utf8),
+            mediaType: MediaType(rawValue: "application/vnd.oci.empty.v1+json"),
+            algorithm: algorithm
+        )
+        func json(_ descriptor: Descriptor, _ more: String = "") -> String {
+            let (type, digest) = (descriptor.mediaType.rawValue, descriptor.digest)
+            return #"{"mediaType":"\#(type)","digest":"\#(digest)","size":\#(descriptor.size)\#(more)}"#
+        }
+        let text = """
+            {"schemaVersion":2,"mediaType":"\(Family.oci.manifest.rawValue)","artifactType":"application/vnd.example",\
+            "config":\(json(config.descriptor, #","data":"e30=""#)),"layers":[],\
+            \(subject.map { "\"subject\":\(json($0.top))," } ?? "")"example":{"a":[1, 2.50]}}
+            """
+        return TestImage(
+            document: try TestDocument(bytes: Array(text.utf8), mediaType: .ociManifest, algorithm: algorithm),
+            children: [],
+            config: config,
+            layers: [],
+            platform: nil
+        )
+    }
+
     /// Indexes within indexes, so many levels of them over one image.
     package mutating func nestedIndex(levels: Int) throws -> TestImage {
         var result = try image()

@@ -4,23 +4,28 @@ import Foundation
 enum LoopbackSocket {
     /// A socket that listens on a free port of 127.0.0.1.
     static func listen() throws -> (descriptor: Int32, port: UInt16) {
-        let descriptor = try make()
-        var address = address(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withSocketAddress(&address) { bind(descriptor, $0, length) }
-        guard bound == 0, Foundation.listen(descriptor, 1024) == 0 else {
+        let (descriptor, port) = try bind()
+        guard Foundation.listen(descriptor, 1024) == 0 else {
             close(descriptor)
             throw SystemError("listening on 127.0.0.1")
         }
-        _ = withSocketAddress(&address) { getsockname(descriptor, $0, &length) }
-        return (descriptor, UInt16(bigEndian: address.sin_port))
+        return (descriptor, port)
     }
 
-    /// A port of 127.0.0.1 on which nothing listens: connections to it are refused.
-    static func refusedPort() throws -> UInt16 {
-        let (descriptor, port) = try listen()
-        close(descriptor)
-        return port
+    /// A port of 127.0.0.1 on which nothing listens, and which nobody gets before the tests end: connections to it are
+    /// refused.
+    static func refusedPort() throws -> UInt16 { try bind().port }
+
+    private static func bind() throws -> (descriptor: Int32, port: UInt16) {
+        let descriptor = try make()
+        var address = address(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        guard withSocketAddress(&address, { Foundation.bind(descriptor, $0, length) }) == 0 else {
+            close(descriptor)
+            throw SystemError("binding to 127.0.0.1")
+        }
+        _ = withSocketAddress(&address) { getsockname(descriptor, $0, &length) }
+        return (descriptor, UInt16(bigEndian: address.sin_port))
     }
 
     /// Sends all bytes; false when the peer has gone.
@@ -53,15 +58,23 @@ enum LoopbackSocket {
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// The raw answer to a GET, read until the server closes.
-    static func get(_ target: String, from host: String) throws -> [UInt8] {
+    /// A connection to an `address:port` of this machine.
+    static func connect(to host: String) throws -> Int32 {
         let descriptor = try make()
-        defer { close(descriptor) }
         var address = address(port: host.split(separator: ":").last.flatMap { UInt16($0) } ?? 0)
         let length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        guard withSocketAddress(&address, { connect(descriptor, $0, length) }) == 0 else {
-            throw SystemError("connecting to \(host)")
+        guard withSocketAddress(&address, { Foundation.connect(descriptor, $0, length) }) == 0 else {
+            let error = SystemError("connecting to \(host)")
+            close(descriptor)
+            throw error
         }
+        return descriptor
+    }
+
+    /// The raw answer to a GET, read until the server closes.
+    static func get(_ target: String, from host: String) throws -> [UInt8] {
+        let descriptor = try connect(to: host)
+        defer { close(descriptor) }
         guard send("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8, to: descriptor) else {
             throw SystemError("asking \(host)")
         }

@@ -9,11 +9,21 @@ package final class RegistryStorage: Sendable {
     /// The registry's root directory.
     package let root: String
     private let known = Mutex<Set<String>>([])
+    private let scratch: ScratchDirectory?
 
     private var base: String { root + "/docker/registry/v2" }
 
     /// Takes a directory, which need not exist.
-    package init(root: String) { self.root = root }
+    package init(root: String) {
+        self.root = root
+        scratch = nil
+    }
+
+    /// Takes a directory that goes with the value.
+    package init(in scratch: ScratchDirectory) {
+        root = scratch.path
+        self.scratch = scratch
+    }
 
     // MARK: - Writing
 

@@ -7,13 +7,24 @@ package final class ScratchDirectory: Sendable {
 
     /// Makes the directory below the system's temporary directory.
     ///
+    /// - Parameter inMemory: whether it is better in memory, if the system has a roomy place for that: for what is small,
+    ///   soon gone, and synced a thousand times by those who keep it.
     /// - Throws: a ``SystemError`` when it cannot be made.
-    package init() throws {
-        let base = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+    package init(inMemory: Bool = false) throws {
+        let temporary = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
+        let base = inMemory && Self.hasMemory ? Self.memory : temporary
         var template = Array("\(base)/drayage-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw SystemError("making a scratch directory in \(base)") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    private static let memory = "/dev/shm"
+    private static let hasMemory: Bool = {
+        var status = statvfs()
+        // Containers have 64 MiB there, unless they are told otherwise.
+        return statvfs(memory, &status) == 0 && status.f_bavail * status.f_frsize >= 1 << 30
+            && access(memory, W_OK) == 0
+    }()
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
