@@ -1,5 +1,4 @@
 import Foundation
-import OCI
 import RegistryDirectory
 import RegistryServer
 import TestSupport

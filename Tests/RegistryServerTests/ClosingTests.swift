@@ -1,5 +1,4 @@
 import Foundation
-import OCI
 import RegistryServer
 import TestSupport
 import Testing

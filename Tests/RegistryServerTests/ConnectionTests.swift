@@ -1,4 +1,3 @@
-import OCI
 import TestSupport
 import Testing
 

@@ -1,5 +1,4 @@
 import OCI
-import RegistryServer
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,5 @@
 import Foundation
 import OCI
-import RegistryServer
 import TestSupport
 import Testing
 

@@ -1,4 +1,3 @@
-import OCI
 import RegistryServer
 import TestSupport
 import Testing

@@ -1,4 +1,3 @@
-import Foundation
 import OCI
 import TestSupport
 import Testing

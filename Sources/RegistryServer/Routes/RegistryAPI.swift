@@ -78,7 +78,12 @@ struct RegistryAPI: Sendable {
     /// What is read from, for this request.
     func store(for request: Request) -> any RegistryStore { content.store(forNamespace: request.namespace) }
 
-    private static let isReadOnly = APIError(.methodNotAllowed, .unsupported, "this registry is read-only")
+    private static let isReadOnly = APIError(
+        .methodNotAllowed,
+        .unsupported,
+        "this registry is read-only",
+        headers: ["Allow": "GET, HEAD"]
+    )
 
     /// What is written to.
     func directory() throws(APIError) -> RegistryDirectory {
