@@ -28,6 +28,8 @@ struct Publication {
     /// Adds a file with these bytes.
     mutating func add(_ bytes: [UInt8], as name: String, in directory: String) throws(DirectoryError) {
         let staged = "\(staging)/\(name)-\(steps.count)"
+        // A kill in the middle of storing this very session may have left one.
+        _ = try tree.removeFile(staged)
         try tree.createFile(staged, bytes).sync()
         try add(staged: staged, as: name, in: directory)
     }
