@@ -52,12 +52,14 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let content = try content()
-            try await RegistryServer.withServer(of: content, try configuration()) { server in
-                guard OutputStream.standardOutput.write(server.address + "\n") else { throw OutputError(errno: errno) }
-                access.warn(about: server, isReadOnly: content.isReadOnly)
-                await Interrupt.first()
-                if !quiet { Message.note("closing: requests that are under way are finished; once more stops at once") }
+            let (content, configuration) = (try content(), try configuration())
+            try await Interrupt.awaiting { interruption in
+                try await RegistryServer.withServer(of: content, configuration) { server in
+                    try announce(server, isReadOnly: content.isReadOnly)
+                    await interruption()
+                    guard !quiet else { return }
+                    Message.note("closing: requests that are under way are finished; once more stops at once")
+                }
             }
         } catch let error as ValidationError {
             Message.error(error.message)
@@ -66,6 +68,11 @@ struct ServeCommand: AsyncParsableCommand {
             Message.error("\(error)")
             throw ExitCode(ExitStatus(of: error).rawValue)
         }
+    }
+
+    private func announce(_ server: RegistryServer, isReadOnly: Bool) throws {
+        guard OutputStream.standardOutput.write(server.address + "\n") else { throw OutputError(errno: errno) }
+        access.warn(about: server, isReadOnly: isReadOnly)
     }
 
     private func content() throws -> ServedContent {
