@@ -5,18 +5,20 @@ SWIFT ?= swift
 # Root needs no sudo, and a container may have none.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-# What drayage is built with, and what its tests, its demo and its benchmark run beside it.
-BUILD_PACKAGES := libarchive-dev libcrypt-dev libssl-dev pkg-config zlib1g-dev
-TEST_PACKAGES := apache2-utils binutils ca-certificates containerd curl docker-registry dpkg-dev e2fsprogs gzip \
-	libarchive-tools openssl podman skopeo tar time umoci xz-utils zstd
+# What drayage is built and installed with, which is all that the demo needs, and what tests and benchmark run beside it.
+BUILD_PACKAGES := binutils libarchive-dev libcrypt-dev libssl-dev pkg-config zlib1g-dev
+TEST_PACKAGES := apache2-utils ca-certificates containerd curl docker-registry e2fsprogs gzip libarchive-tools \
+	openssl podman skopeo tar time umoci xz-utils zstd
 
 BENCH_PACKAGES := nginx-light
 
 # A build of its own for each set of flags: changing flags builds everything anew.
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 
+SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|Torture|Load)
+
 .DEFAULT_GOAL := build
-.PHONY: help build release test demo bench install sanitize format lint clean build-packages test-packages \
+.PHONY: help build release test torture demo bench install sanitize format lint clean build-packages test-packages \
 	bench-packages
 
 help: ## list the targets
@@ -28,10 +30,17 @@ build: build-packages ## build the debug binary, .build/debug/drayage
 release: build-packages ## build the binary that is installed; it needs no Swift runtime
 	$(SWIFT) build $(RELEASE) --product drayage
 
+# In two parts: all suites of a part run at once, and hundreds of servers together would starve each other of threads.
 test: test-packages ## build and run all tests
-	$(SWIFT) test
+	$(SWIFT) test --skip '$(SERVER_TESTS)'
+	$(SWIFT) test --skip-build --filter '$(SERVER_TESTS)'
 
-demo: test-packages ## carry real images from one registry to another
+torture: export DRAYAGE_TORTURE_ROUNDS ?= 50
+torture: export DRAYAGE_LOAD_SECONDS ?= 60
+torture: test-packages ## kill a server DRAYAGE_TORTURE_ROUNDS times (50), load one for DRAYAGE_LOAD_SECONDS (60)
+	$(SWIFT) test --filter 'CommandTests\.(Torture|Load)Tests'
+
+demo: build-packages ## carry real images from one registry to another, and serve them from the file
 	$(SWIFT) build
 	fixtures/demo.sh "$$($(SWIFT) build --show-bin-path)"
 
