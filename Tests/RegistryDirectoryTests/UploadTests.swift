@@ -1,5 +1,6 @@
 import Foundation
 import OCI
+import Synchronization
 import TestSupport
 import Testing
 
@@ -94,6 +95,27 @@ import Testing
     }
 
     // MARK: - Claims
+
+    /// Storing may take long: who asks meanwhile must not wait for it with a thread.
+    @Test func `nobody waits for a session that is being stored`() throws {
+        let registry = try Registry(scratch.path)
+        let (bytes, digest) = try content(1000)
+        let upload = try registry.directory.openUpload(in: repository, algorithm: .sha256)
+        let claim = upload.claim()
+        try upload.append(bytes, claim: claim)
+        upload.isBusy.store(true, ordering: .releasing)
+        try upload.state.withLock { (_: inout BlobUpload.State) throws in
+            // With the lock held, whatever wanted it would never come back.
+            let late = upload.claim()
+            #expect(try code { try upload.append([1], claim: late) } == .busy)
+            #expect(try code { try upload.commit(as: digest, claim: late) } == .busy)
+            #expect(try code { try upload.cancel() } == .busy)
+            #expect(upload.byteCount == 1000)
+        }
+        upload.isBusy.store(false, ordering: .releasing)
+        try upload.commit(as: digest, claim: claim)
+        #expect(try registry.directory.blob(digest, in: repository)?.bytes == bytes)
+    }
 
     @Test func `a later request takes the session over`() throws {
         let registry = try Registry(scratch.path)

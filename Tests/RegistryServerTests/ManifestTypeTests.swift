@@ -50,6 +50,18 @@ import Testing
         }
     }
 
+    /// What would be given out as a header is held to be one before it is acknowledged.
+    @Test(arguments: [
+        #"a/b\r\nX-Evil: 1"#, #"a/b\u007f"#, "é/ü", "a b/c", "a", "a/", "/b", "a/b/c",
+        "a/" + String(repeating: "b", count: 300),
+    ])
+    func `what is no name of a type is refused`(own: String) async throws {
+        try await withServer { server in
+            expect(try await put(Self.manifest(own), type: nil, server), 400, "MANIFEST_INVALID")
+            #expect(try await server.ask("HEAD", "/v2/app/manifests/latest").status == 404)
+        }
+    }
+
     /// A registry is not to know everything that there will be.
     @Test func `a type that nobody knows goes in and comes out`() async throws {
         let type = "application/vnd.example.thing.v1+json"

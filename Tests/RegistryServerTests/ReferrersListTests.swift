@@ -52,6 +52,21 @@ import Testing
         }
     }
 
+    /// Mirrors are asked with the name of the registry that they stand for; a directory has one content for all.
+    @Test func `a directory lists the same whatever registry it is asked for`() async throws {
+        let (_, subject) = try content(10)
+        let first = try TestReferrer(to: subject, artifactType: "a/first")
+        let second = try TestReferrer(to: subject, artifactType: "a/second")
+        try await withServer { server in
+            try await server.push(first)
+            #expect(try await server.referrers(of: subject, "?ns=quay.io") == [first].listed)
+            try await server.push(second)
+            for parameters in ["?ns=quay.io", "", "?ns=docker.io"] {
+                #expect(try await server.referrers(of: subject, parameters) == [first, second].listed)
+            }
+        }
+    }
+
     @Test func `what is no list under the fallback tag lists nothing`() async throws {
         let (_, subject) = try content(10)
         let known = try TestReferrer(to: subject, artifactType: "a/known")

@@ -111,6 +111,24 @@ import Testing
         }
     }
 
+    /// A chunk that is refused must not take the session from the one that is on its way.
+    @Test(arguments: [("500-599", 416), ("no range", 400), ("0-9", 400)])
+    func `a refused chunk disturbs no other`(range: String, status: Int) async throws {
+        let (bytes, digest) = try content(300_000)
+        try await withServer { server in
+            let location = try await server.openUpload()
+            let sending = try await beginSending("PATCH", location, bytes[..<100_000], of: 300_000, server)
+            #expect(try await held(100_000, location, server) == 100_000)
+            let wrong = [UInt8](repeating: 0, count: 100)
+            let refused = try await server.ask("PATCH", location, headers: [("Content-Range", range)], body: wrong)
+            #expect(refused.status == status)
+            try await sending.send(Array(bytes[100_000...]))
+            #expect(try await sending.receive().status == 202)
+            #expect(try await server.ask("PUT", "\(location)?digest=\(digest)").status == 201)
+            try await expectEqual(server.ask("GET", "/v2/app/blobs/\(digest)").body, bytes)
+        }
+    }
+
     @Test func `a session that was cancelled meanwhile takes nothing more`() async throws {
         let (bytes, _) = try content(300_000)
         try await withServer { server in
