@@ -14,7 +14,8 @@ struct ServeCommand: AsyncParsableCommand {
             is unpacked or written. Their images have the names that push would give them.
 
             The address is the first line on stdout, once the server listens; each request is a line on stderr. It \
-            ends when it is interrupted, after the requests that are under way.
+            ends when it is interrupted, after the requests that are under way, but in five minutes at the latest; an \
+            upload that is cut off can be continued.
 
             Example:
 
