@@ -94,19 +94,28 @@ extension Digest: Comparable {
 extension Digest: Codable {
     /// Decodes `algorithm:hex`.
     public init(from decoder: any Decoder) throws {
-        let text = try decoder.singleValueContainer().decode(String.self)
-        do {
-            try self.init(parsing: text)
-        } catch {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: error.description)
-            )
-        }
+        self = try decoder.parsed { text throws(ReferenceError) in try Digest(parsing: text) }
     }
 
     /// Encodes `algorithm:hex`.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
+    }
+}
+
+extension Decoder {
+    /// Decodes a text and reads it.
+    ///
+    /// - Parameter parse: reads it.
+    /// - Returns: what was read.
+    /// - Throws: `DecodingError` with the rule that the text breaks.
+    func parsed<Value>(_ parse: (String) throws(ReferenceError) -> Value) throws -> Value {
+        let text = try singleValueContainer().decode(String.self)
+        do {
+            return try parse(text)
+        } catch {
+            throw DecodingError.dataCorrupted(.init(codingPath: codingPath, debugDescription: error.description))
+        }
     }
 }

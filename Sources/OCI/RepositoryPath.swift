@@ -1,14 +1,14 @@
 /// The path of a repository on its registry: what the distribution specification calls `<name>`.
 ///
 /// Spec: distribution "Pulling manifests".
-package struct RepositoryPath: Hashable, Sendable, CustomStringConvertible {
+public struct RepositoryPath: Hashable, Sendable, CustomStringConvertible {
     /// The path: `library/alpine`.
-    package let description: String
+    public let description: String
 
     /// Takes a text that is a repository's path, of at most 255 bytes.
     ///
     /// - Throws: ``ReferenceError`` with the rule that it breaks, and where.
-    package init(parsing text: String) throws(ReferenceError) {
+    public init(parsing text: String) throws(ReferenceError) {
         let bytes = Array(text.utf8)
         if let wrong = ReferenceGrammar.firstInvalidInPath(bytes[...]) {
             let code: ReferenceError.Code =
@@ -24,7 +24,7 @@ package struct RepositoryPath: Hashable, Sendable, CustomStringConvertible {
 
 extension RepositoryPath: Comparable {
     /// Orders by bytes.
-    package static func < (left: RepositoryPath, right: RepositoryPath) -> Bool {
+    public static func < (left: RepositoryPath, right: RepositoryPath) -> Bool {
         left.description.utf8.lexicographicallyPrecedes(right.description.utf8)
     }
 }
@@ -46,5 +46,31 @@ extension Tag: Comparable {
     /// Orders by bytes, as a registry lists them.
     public static func < (left: Tag, right: Tag) -> Bool {
         left.description.utf8.lexicographicallyPrecedes(right.description.utf8)
+    }
+}
+
+extension RepositoryPath: Codable {
+    /// Decodes the path's text, by its rules.
+    public init(from decoder: any Decoder) throws {
+        self = try decoder.parsed { text throws(ReferenceError) in try RepositoryPath(parsing: text) }
+    }
+
+    /// Encodes the path's text.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+extension Tag: Codable {
+    /// Decodes the tag's text, by its rules.
+    public init(from decoder: any Decoder) throws {
+        self = try decoder.parsed { text throws(ReferenceError) in try Tag(parsing: text) }
+    }
+
+    /// Encodes the tag's text.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
     }
 }
