@@ -1,6 +1,11 @@
 import NIOHTTP1
 
 extension HTTPResponse {
+    /// What the registry says of an error.
+    var registryMessages: [String] {
+        RegistryAnswer.messages(in: body, type: headers.first(name: "Content-Type") ?? "")
+    }
+
     /// Refuses every status but the given ones.
     ///
     /// - Throws: ``RegistryError`` with what the registry says of it.
@@ -18,7 +23,7 @@ extension HTTPResponse {
             context,
             request: request.name,
             status: status,
-            registryMessages: RegistryAnswer.messages(in: body, type: headers.first(name: "Content-Type") ?? ""),
+            registryMessages: registryMessages,
             reason: hint
         )
     }

@@ -39,6 +39,11 @@ enum RegistryAnswer {
         return page.tags ?? page.repositories ?? []
     }
 
+    /// The entries of a list of referrers, which is an index; nil where it is none.
+    static func referrers(in body: [UInt8]) -> [Descriptor]? {
+        (try? JSONDecoder().decode(ReferrersPage.self, from: Data(body)))?.manifests
+    }
+
     private struct ErrorBody: Decodable {
         struct Entry: Decodable {
             let code: String?
@@ -70,5 +75,10 @@ enum RegistryAnswer {
     private struct Page: Decodable {
         let tags: [String]?
         let repositories: [String]?
+    }
+
+    /// A page of referrers.
+    private struct ReferrersPage: Decodable {
+        let manifests: [Descriptor]
     }
 }

@@ -20,7 +20,8 @@ extension RegistryClient {
             "/v2/\(repository.path)/tags/list",
             of: repository.registry,
             scope: Scope.pull(repository),
-            context: context
+            context: context,
+            entries: { RegistryAnswer.names(in: $0.body) }
         )
     }
 
@@ -31,18 +32,36 @@ extension RegistryClient {
     /// - Throws: ``RegistryError``.
     package func repositories(of registry: String) async throws -> [String] {
         let context = RequestContext(operation: "listing the repositories of", subject: registry)
-        return try await pages("/v2/_catalog", of: registry, scope: Scope.catalog, context: context)
+        return try await pages(
+            "/v2/_catalog",
+            of: registry,
+            scope: Scope.catalog,
+            context: context,
+            entries: { RegistryAnswer.names(in: $0.body) }
+        )
     }
 
+    /// Fetches all pages of a listing.
+    ///
     /// Follows `Link` alone: a short page does not say that it is the last.
-    private func pages(
+    ///
+    /// - Parameters:
+    ///   - path: the first page.
+    ///   - name: the registry.
+    ///   - scope: what the requests need to be allowed.
+    ///   - context: what the requests are made for.
+    ///   - entries: reads a page; nil where it is none.
+    /// - Returns: the entries of all pages, in the registry's order.
+    /// - Throws: ``RegistryError``.
+    func pages<Entry>(
         _ path: String,
         of name: String,
         scope: String,
-        context: RequestContext
-    ) async throws -> [String] {
+        context: RequestContext,
+        entries: (HTTPResponse) -> [Entry]?
+    ) async throws -> [Entry] {
         let registry = registry(name)
-        var result: [String] = []
+        var result: [Entry] = []
         var next: String? = path
         var seen: Set<String> = []
         var byteCount = 0
@@ -69,10 +88,8 @@ extension RegistryClient {
                 throw malformed("its pages do not end")
             }
             guard !response.bodyWasCut else { throw malformed("a page is larger than \(Self.pageByteLimit) bytes") }
-            guard let names = RegistryAnswer.names(in: response.body) else {
-                throw malformed("it is not the JSON of a listing")
-            }
-            result += names
+            guard let page = entries(response) else { throw malformed("it is not the JSON of a listing") }
+            result += page
             byteCount += response.body.count
             guard byteCount <= Self.listingByteLimit else {
                 throw malformed("the listing is larger than \(ByteText.size(Int64(Self.listingByteLimit)))")

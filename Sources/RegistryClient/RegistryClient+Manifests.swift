@@ -33,19 +33,25 @@ extension RegistryClient {
 
     /// Asks for the digest of a manifest.
     ///
+    /// - Parameters:
+    ///   - target: the tag or the digest.
+    ///   - repository: where it is.
+    ///   - access: what the request belongs to.
+    ///   - types: the types that are asked for: those that can be carried, or any.
     /// - Returns: the digest, nil where there is no such manifest.
     /// - Throws: ``RegistryError``.
     package func headManifest(
         _ target: ManifestTarget,
         in repository: Repository,
-        for access: Access = .pull
+        for access: Access = .pull,
+        types: ManifestTypes = .known
     ) async throws -> Digest? {
         let context = RequestContext(operation: "looking up", subject: target.name(in: repository))
         let (request, response) = try await send(
             .HEAD,
             "/v2/\(repository.path)/manifests/\(target)",
             to: registry(repository.registry),
-            headers: accept(nil),
+            headers: accept(types),
             scopes: [access.scope(of: repository)],
             context: context
         )
@@ -54,7 +60,10 @@ extension RegistryClient {
         if case .digest(let digest) = target { return digest }
         guard let digest = try response.contentDigest(of: request, context: context) else {
             // Some registries answer HEAD without the digest; then the manifest itself tells.
-            return try await fetchManifest(target, in: repository).descriptor.digest
+            return switch types {
+            case .known: try await fetchManifest(target, in: repository).descriptor.digest
+            case .any: try await fetchManifestBytes(target, in: repository, for: access)?.digest
+            }
         }
         return digest
     }
@@ -86,7 +95,8 @@ extension RegistryClient {
         }
     }
 
-    private func accept(_ type: MediaType?) -> HTTPHeaders {
+    /// What is asked for: every form that can be carried, and a type besides.
+    func accept(_ type: MediaType?) -> HTTPHeaders {
         let types = MediaType.manifests + (type.map { MediaType.manifests.contains($0) ? [] : [$0] } ?? [])
         return ["Accept": types.map(\.rawValue).joined(separator: ", ")]
     }
@@ -146,6 +156,12 @@ package enum ManifestTarget: Hashable, Sendable, CustomStringConvertible {
     case tag(Tag)
     case digest(Digest)
 
+    /// Whether this is a tag.
+    var isTag: Bool {
+        guard case .tag = self else { return false }
+        return true
+    }
+
     /// What a reference means: its digest where it has one, else its tag, else `latest`.
     package init(_ reference: Reference) {
         self = reference.digest.map { .digest($0) } ?? .tag(reference.tag ?? .latest)
@@ -165,37 +181,6 @@ package enum ManifestTarget: Hashable, Sendable, CustomStringConvertible {
         case .tag(let tag): "\(repository):\(tag)"
         case .digest(let digest): "\(repository)@\(digest)"
         }
-    }
-}
-
-/// What a series of requests to a repository is for: one token is to do for all of them.
-package enum Access: Sendable {
-    case pull
-    case push
-
-    func scope(of repository: Repository) -> String {
-        self == .pull ? Scope.pull(repository) : Scope.push(repository)
-    }
-}
-
-/// What a request needs to be allowed.
-///
-/// Spec: distribution "Token Scope Documentation".
-enum Scope {
-    static let catalog = "registry:catalog:*"
-
-    static func pull(_ repository: Repository) -> String { "repository:\(repository.path):pull" }
-
-    static func push(_ repository: Repository) -> String { "repository:\(repository.path):pull,push" }
-
-    /// Whether one of the scopes has the name of another, and all its actions.
-    static func covers(_ scopes: [String], _ other: String) -> Bool {
-        func parts(_ scope: String) -> (name: Substring, actions: Set<Substring>) {
-            let colon = scope.lastIndex(of: ":") ?? scope.startIndex
-            return (scope[..<colon], Set(scope[colon...].dropFirst().split(separator: ",")))
-        }
-        let other = parts(other)
-        return scopes.map(parts).contains { $0.name == other.name && $0.actions.isSuperset(of: other.actions) }
     }
 }
 

@@ -55,6 +55,20 @@ import Testing
         #expect(asked == [["repository:a/b:pull,push"]])
     }
 
+    /// A removal looks first: the token for looking is the one for deleting.
+    @Test func `deleting asks for pull and delete`() async throws {
+        let image = try ImageBuilder().index(of: [])
+        try content.add(image, repository: "a/b", tag: "1")
+        let asked = try await scopes { client, registry in
+            let repository = try registry.repository("a/b")
+            let tag = ManifestTarget.tag(try Tag(parsing: "1"))
+            _ = try await client.headManifest(tag, in: repository, for: .delete, types: .any)
+            let outcome = try await client.deleteManifest(.digest(image.digest), in: repository)
+            #expect(outcome == .unsupported)
+        }
+        #expect(asked == [["repository:a/b:pull,delete"]])
+    }
+
     @Test func `a mount asks for pull of its source besides`() async throws {
         let blob = try TestBlob.random(1000)
         try content.add(blob, repository: "from/here")

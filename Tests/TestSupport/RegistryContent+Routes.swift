@@ -55,6 +55,8 @@ extension RegistryContent {
             )
         case "PUT":
             return put(request, repository, name)
+        case "DELETE" where deletion != .off:
+            return delete(repository, name)
         default:
             return .error(405, "UNSUPPORTED")
         }
@@ -98,6 +100,19 @@ extension RegistryContent {
         }
         let location = "/v2/\(repository)/manifests/\(digest)"
         return Answer(201, headers: [("Location", location), ("Docker-Content-Digest", "\(digest)")])
+    }
+
+    private func delete(_ repository: String, _ name: String) -> Answer {
+        let tagged = look(repository)?.tags[name]
+        guard tagged == nil || deletion == .byTagWithManifest else { return .error(400, "DIGEST_INVALID") }
+        guard let digest = try? tagged ?? Digest(parsing: name), manifest(digest, repository: repository) != nil else {
+            return .error(404, "MANIFEST_UNKNOWN")
+        }
+        change(repository) { stored in
+            stored.manifests[digest] = nil
+            stored.tags = stored.tags.filter { $0.value != digest }
+        }
+        return Answer(202)
     }
 
     private func upload(_ request: Request, _ repository: String, session: String) -> Answer {

@@ -22,6 +22,16 @@ package final class RegistryContent: Sendable {
         case otherHost(String)
     }
 
+    /// What `DELETE` of a manifest does.
+    package enum Deletion: Sendable {
+        /// Nothing.
+        case off
+        /// By digest the manifest goes with its tags; by tag nothing does.
+        case byDigest
+        /// By tag the manifest goes too, as some registries have it, with all its tags.
+        case byTagWithManifest
+    }
+
     struct Stored {
         var blobs: [Digest: [UInt8]] = [:]
         var manifests: [Digest: [UInt8]] = [:]
@@ -40,6 +50,7 @@ package final class RegistryContent: Sendable {
     let pageSize: Int
     let uploadLocation: UploadLocation
     let allowsMount: Bool
+    let deletion: Deletion
 
     /// An empty registry.
     ///
@@ -47,10 +58,17 @@ package final class RegistryContent: Sendable {
     ///   - pageSize: how many tags or repositories there are on a page at most.
     ///   - uploadLocation: how the `Location` of an upload is written.
     ///   - allowsMount: whether blobs can be mounted from one repository into another.
-    package init(pageSize: Int = 100, uploadLocation: UploadLocation = .relative, allowsMount: Bool = true) {
+    ///   - deletion: what `DELETE` of a manifest does.
+    package init(
+        pageSize: Int = 100,
+        uploadLocation: UploadLocation = .relative,
+        allowsMount: Bool = true,
+        deletion: Deletion = .off
+    ) {
         self.pageSize = pageSize
         self.uploadLocation = uploadLocation
         self.allowsMount = allowsMount
+        self.deletion = deletion
     }
 
     /// Puts an image into a repository.

@@ -6,8 +6,12 @@ package struct Source: Sendable {
     package let registry: ScriptedRegistry
 
     /// A registry that answers as it should, but for what the test answers itself.
-    package init(pageSize: Int = 100, except fault: @escaping @Sendable (Request) -> Answer? = { _ in nil }) throws {
-        let content = RegistryContent(pageSize: pageSize)
+    package init(
+        pageSize: Int = 100,
+        deletion: RegistryContent.Deletion = .off,
+        except fault: @escaping @Sendable (Request) -> Answer? = { _ in nil }
+    ) throws {
+        let content = RegistryContent(pageSize: pageSize, deletion: deletion)
         self.content = content
         registry = try ScriptedRegistry { fault($0) ?? content.answer($0) }
     }

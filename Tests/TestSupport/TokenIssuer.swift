@@ -97,8 +97,13 @@ package final class TokenIssuer: Sendable {
     private static func scope(of request: Request) -> String? {
         if request.path == "/v2/_catalog" { return "registry:catalog:*" }
         guard let match = request.path.firstMatch(of: /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//) else { return nil }
-        let isRead = request.method == "GET" || request.method == "HEAD"
-        return "repository:\(match.1):\(isRead ? "pull" : "pull,push")"
+        let actions =
+            switch request.method {
+            case "GET", "HEAD": "pull"
+            case "DELETE": "delete"
+            default: "pull,push"
+            }
+        return "repository:\(match.1):\(actions)"
     }
 
     /// Whether one of the scopes has the name wanted, and all its actions.

@@ -1,0 +1,46 @@
+import NIOHTTP1
+package import OCI
+
+extension RegistryClient {
+    /// What became of the wish to delete a manifest or a tag.
+    package enum DeletionOutcome: Hashable, Sendable {
+        /// It is gone.
+        case deleted
+        /// It was not there.
+        case absent
+        /// The registry does not do that: deletion is off, or not by tag.
+        case unsupported
+    }
+
+    /// Deletes a manifest by its digest, or a tag.
+    ///
+    /// By digest most registries take all tags of the manifest with it. By tag most take the tag alone, some the manifest
+    /// as well, and others know no such thing.
+    ///
+    /// - Throws: ``RegistryError``, with `unauthorized` or `denied` where we may not.
+    ///
+    /// Spec: distribution "Deleting tags", "Deleting Manifests".
+    package func deleteManifest(
+        _ target: ManifestTarget,
+        in repository: Repository
+    ) async throws -> DeletionOutcome {
+        let context = RequestContext(operation: "deleting", subject: target.name(in: repository))
+        let (request, response) = try await send(
+            .DELETE,
+            "/v2/\(repository.path)/manifests/\(target)",
+            to: registry(repository.registry),
+            scopes: [Scope.delete(repository)],
+            context: context
+        )
+        switch response.status {
+        case 404: return .absent
+        case 405, 501: return .unsupported
+        // distribution 2.8 takes a tag for a digest that is wrong.
+        case 400 where target.isTag: return .unsupported
+        case 400 where response.registryMessages.contains { $0.hasPrefix("UNSUPPORTED") }: return .unsupported
+        default: break
+        }
+        try response.expect([202, 200, 204], of: request, context: context)
+        return .deleted
+    }
+}
