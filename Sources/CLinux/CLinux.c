@@ -46,6 +46,10 @@ int linux_start_writeback(int fd, int64_t offset, int64_t length) {
     return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }
 
+int linux_sync_file_system(int fd) {
+    return syncfs(fd);
+}
+
 int linux_terminal_columns(int fd) {
     struct winsize size;
     if (ioctl(fd, TIOCGWINSZ, &size) != 0) return 0;

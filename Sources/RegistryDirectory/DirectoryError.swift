@@ -41,6 +41,9 @@ package struct DirectoryError: Error, Hashable, Sendable, CustomStringConvertibl
         /// A part of the directory is on another file system, so that nothing can be renamed into it.
         case otherFileSystem(target: String)
 
+        /// A symbolic link is on the way to it: what is removed there may be missing elsewhere.
+        case symbolicLink
+
         // Damage.
         /// A file under a digest that is not its own.
         case damaged(expected: Digest, actual: Digest)
@@ -73,7 +76,11 @@ extension DirectoryError {
     /// One line: operation, subject, cause, and what to do next.
     package var description: String { "\(operation.rawValue) \(path.printable): \(cause)" }
 
-    private var cause: String { openingCause ?? changingCause ?? failure }
+    /// What is wrong, without where.
+    var cause: String { openingCause ?? changingCause ?? failure }
+
+    /// Whether it is for want of space.
+    var isOfSpace: Bool { if case .noSpace = code { true } else { false } }
 
     private var openingCause: String? {
         switch code {
@@ -99,6 +106,8 @@ extension DirectoryError {
         case .noSpace(let step): prefix(step) + "no space left"
         case .otherFileSystem(let target):
             "\(target.printable) is on another file system; both must be on one, or be joined by a bind mount of one"
+        case .symbolicLink:
+            "it is, or is reached through, a symbolic link; what is removed there may be missing elsewhere"
         default: nil
         }
     }

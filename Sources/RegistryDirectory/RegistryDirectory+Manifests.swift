@@ -14,9 +14,15 @@ extension RegistryDirectory {
     /// - Throws: ``DirectoryError`` with `damaged` when the bytes are others, `tooLarge` when there are more than a
     ///   manifest may have, else with the system's reason.
     package func manifest(_ digest: Digest, in repository: RepositoryPath) throws(DirectoryError) -> [UInt8]? {
-        guard try tree.link(in: tree.paths.revision(digest, repository)) == digest,
-            let file = try tree.openFile(tree.paths.data(digest))
-        else { return nil }
+        guard try tree.link(in: tree.paths.revision(digest, repository)) == digest else { return nil }
+        return try manifestBytes(digest)
+    }
+
+    /// The verified bytes of a manifest or an index, whichever repository has it; nil where they are not there.
+    ///
+    /// - Throws: as ``manifest(_:in:)``.
+    package func manifestBytes(_ digest: Digest) throws(DirectoryError) -> [UInt8]? {
+        guard let file = try tree.openFile(tree.paths.data(digest)) else { return nil }
         try checkSize(file.byteCount, .reading, path: file.path)
         let bytes = try file.bytes(atMost: Document.byteLimit)
         let actual = try self.digest(of: bytes, digest.algorithm, .reading, path: file.path)

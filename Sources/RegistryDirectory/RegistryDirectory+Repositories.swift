@@ -1,4 +1,3 @@
-import Glibc
 package import OCI
 
 extension RegistryDirectory {
@@ -14,21 +13,16 @@ extension RegistryDirectory {
         return result.sorted()
     }
 
-    private struct Identity: Hashable {
-        let device: dev_t
-        let number: ino_t
-    }
-
     private func collect(
         having name: String,
         beneath repository: RepositoryPath?,
-        within ancestors: Set<Identity>,
+        within ancestors: Set<FileIdentity>,
         into result: inout [RepositoryPath]
     ) throws(DirectoryError) {
         let path = repository.map(tree.paths.repository) ?? tree.paths.repositories
         guard let status = try tree.status(of: path) else { return }
         // A symbolic link to a directory above would have no end.
-        let identity = Identity(device: status.st_dev, number: status.st_ino)
+        let identity = FileIdentity(status)
         guard !ancestors.contains(identity), let names = try tree.names(in: path) else { return }
         if let repository, names.contains(name), try tree.isDirectory("\(path)/\(name)") { result.append(repository) }
         for child in names {

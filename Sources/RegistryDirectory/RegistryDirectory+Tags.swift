@@ -1,3 +1,4 @@
+import Glibc
 package import OCI
 
 extension RegistryDirectory {
@@ -46,13 +47,56 @@ extension RegistryDirectory {
     ///
     /// The other registry lists a tag as long as there is its directory, even without a link in it.
     func remove(_ tag: Tag, in repository: RepositoryPath) throws(DirectoryError) {
+        try tree.makeDirectory(tree.paths.uploads(repository))
+        try removeAtOnce(tag, in: repository) { () throws(DirectoryError) in
+            try tree.sync(directory: tree.paths.tags(repository))
+        }
+    }
+
+    /// Removes a tag without waiting for the disk.
+    func removeUnsynced(_ tag: Tag, in repository: RepositoryPath) throws(DirectoryError) {
+        let uploads = tree.paths.uploads(repository)
+        do throws(DirectoryError) {
+            guard unsafe mkdir(uploads, 0o777) == 0 || errno == EEXIST else {
+                throw DirectoryError("making it", .writing, path: uploads)
+            }
+            try removeAtOnce(tag, in: repository)
+        } catch {
+            guard error.isOfSpace else { throw error }
+            // To come by space is what removals are for. Without a directory to move it to, the tag goes first.
+            _ = try tree.removeFile(tree.paths.current(tag, repository) + "/link")
+            tree.removeTree(tree.paths.tag(tag, repository))
+        }
+    }
+
+    /// The tags that have a directory and no current link, in no order.
+    func ghostTags(in repository: RepositoryPath) throws(DirectoryError) -> [Tag] {
+        var result: [Tag] = []
+        for entry in try tree.entries(in: tree.paths.tags(repository)) ?? [] where entry.kind == .directory {
+            guard let tag = try? Tag(parsing: entry.name) else { continue }
+            if try tree.ownStatus(of: tree.paths.current(tag, repository) + "/link") == nil { result.append(tag) }
+        }
+        return result
+    }
+
+    /// Removes a tag of a repository that has a directory for uploads.
+    ///
+    /// - Parameters:
+    ///   - tag: the tag.
+    ///   - repository: the repository.
+    ///   - hasGone: is run when the tag is gone, and its files are not yet.
+    /// - Throws: ``DirectoryError`` with the system's reason, or what `hasGone` throws.
+    func removeAtOnce(
+        _ tag: Tag,
+        in repository: RepositoryPath,
+        then hasGone: () throws(DirectoryError) -> Void = {}
+    ) throws(DirectoryError) {
         let id = UploadID.random()
         sessions.reserve(id)
         defer { sessions.release(id) }
-        try tree.makeDirectory(tree.paths.uploads(repository))
         let removed = tree.paths.upload(id, repository)
         try tree.move(tree.paths.tag(tag, repository), to: removed)
         defer { tree.removeTree(removed) }
-        try tree.sync(directory: tree.paths.tags(repository))
+        try hasGone()
     }
 }

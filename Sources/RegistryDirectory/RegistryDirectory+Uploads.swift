@@ -62,6 +62,22 @@ extension RegistryDirectory {
         return count
     }
 
+    /// Removes an upload, or whatever is among the uploads under its name.
+    ///
+    /// - Returns: false where it is not there any more, or is in use in this process.
+    func removeUpload(_ name: String, in repository: RepositoryPath) throws(DirectoryError) -> Bool {
+        let path = "\(tree.paths.uploads(repository))/\(name)"
+        if let id = UploadID(parsing: name) {
+            let isTaken = try sessions.take(id) { () throws(DirectoryError) in try tree.ownStatus(of: path) != nil }
+            guard isTaken else { return false }
+            defer { sessions.release(id) }
+            tree.removeTree(path)
+        } else {
+            tree.removeTree(path)
+        }
+        return try tree.ownStatus(of: path) == nil
+    }
+
     /// Runs a change with a directory in which its files are prepared, which is gone afterwards.
     func withStaging(
         in repository: RepositoryPath,

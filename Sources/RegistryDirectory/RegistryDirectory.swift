@@ -45,6 +45,9 @@ package final class RegistryDirectory: Sendable {
         isLocked = try root.lock(isExclusive: access == .readWrite, path: path)
     }
 
+    /// Gives the lock back, by whoever has the last reference: nothing may be done with this value afterwards.
+    package func unlock() { tree.unlock() }
+
     /// Refuses a change of what was opened for reading only.
     func checkAccess() throws(DirectoryError) {
         guard access == .readWrite else { throw DirectoryError(.readOnly, .writing, path: path) }

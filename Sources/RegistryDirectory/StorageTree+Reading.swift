@@ -7,6 +7,19 @@ extension StorageTree {
     /// Killed writers and full disks leave empty ones, which point nowhere.
     func link(in directory: String) throws(DirectoryError) -> Digest? {
         guard let file = try openFile(directory + "/link") else { return nil }
+        return try digest(in: file)
+    }
+
+    /// Looks for a link file, whatever it holds; nil where there is nothing under its name.
+    func findLink(in directory: String) throws(DirectoryError) -> FoundLink? {
+        let path = directory + "/link"
+        if let file = try openFile(path) {
+            return FoundLink(digest: try digest(in: file), lastWrite: try file.status().lastWrite)
+        }
+        return try ownStatus(of: path).map { FoundLink(digest: nil, lastWrite: $0.lastWrite) }
+    }
+
+    private func digest(in file: StorageFile) throws(DirectoryError) -> Digest? {
         // One byte more than the longest.
         let text = try file.bytes(atMost: 136)
         return try? Digest(parsing: String(decoding: text, as: UTF8.self))
@@ -32,6 +45,21 @@ extension StorageTree {
         return nil
     }
 
+    /// The status of what is under a name, be it a symbolic link; nil where there is nothing.
+    func ownStatus(of path: String) throws(DirectoryError) -> stat? {
+        var status = stat()
+        guard unsafe lstat(path, &status) != 0 else { return status }
+        guard isMissing(errno) else { throw DirectoryError("looking for it", .reading, path: path) }
+        return nil
+    }
+
+    /// Where a path leads, without links in it; nil where it leads nowhere.
+    func realPath(_ path: String) -> String? {
+        guard let resolved = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
+    }
+
     /// Whether there is a directory under a name.
     func isDirectory(_ path: String) throws(DirectoryError) -> Bool { try status(of: path)?.isDirectory ?? false }
 
@@ -42,23 +70,39 @@ extension StorageTree {
     }
 
     /// The names in a directory, in no order; nil where there is no directory.
-    func names(in path: String) throws(DirectoryError) -> [String]? {
+    func names(in path: String) throws(DirectoryError) -> [String]? { try entries(in: path)?.map(\.name) }
+
+    /// What is in a directory, in no order; nil where there is no directory.
+    func entries(in path: String) throws(DirectoryError) -> [StorageEntry]? {
         guard let stream = unsafe opendir(path) else {
             guard isMissing(errno) else { throw DirectoryError("listing it", .reading, path: path) }
             return nil
         }
         defer { unsafe closedir(stream) }
-        var names: [String] = []
+        var entries: [StorageEntry] = []
         while true {
             errno = 0
             guard let entry = unsafe readdir(stream) else { break }
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if name != ".", name != ".." { names.append(name) }
+            guard name != ".", name != ".." else { continue }
+            entries.append(StorageEntry(name: name, kind: kind(of: name, in: path, type: unsafe entry.pointee.d_type)))
         }
         guard errno == 0 else { throw DirectoryError("listing it", .reading, path: path) }
-        return names
+        return entries
+    }
+
+    private func kind(of name: String, in directory: String, type: UInt8) -> StorageEntry.Kind {
+        switch Int(type) {
+        case DT_DIR: return .directory
+        case DT_LNK: return .symbolicLink
+        case DT_UNKNOWN:
+            // Some file systems do not say.
+            guard let status = try? ownStatus(of: "\(directory)/\(name)") else { return .directory }
+            return status.isDirectory ? .directory : status.isSymbolicLink ? .symbolicLink : .other
+        default: return .other
+        }
     }
 
     /// The digests by which a directory's subdirectories are named, sorted: `<algorithm>/<hex>`.
@@ -79,4 +123,39 @@ func isMissing(_ errno: Int32) -> Bool { errno == ENOENT || errno == ENOTDIR }
 extension stat {
     var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
     var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
+    var isSymbolicLink: Bool { st_mode & S_IFMT == S_IFLNK }
+
+    /// When it was last written to, as time since 1970.
+    var lastWrite: Duration { .seconds(st_mtim.tv_sec) + .nanoseconds(st_mtim.tv_nsec) }
+}
+
+/// What a directory has under a name.
+struct StorageEntry {
+    enum Kind {
+        case directory
+        case symbolicLink
+        case other
+    }
+
+    let name: String
+    let kind: Kind
+}
+
+/// A link file.
+struct FoundLink {
+    /// What it holds; nil where that is no digest.
+    let digest: Digest?
+    /// As time since 1970.
+    let lastWrite: Duration
+}
+
+/// By what a file or a directory is known under all its paths.
+struct FileIdentity: Hashable {
+    private let device: dev_t
+    private let number: ino_t
+
+    init(_ status: stat) {
+        device = status.st_dev
+        number = status.st_ino
+    }
 }

@@ -31,9 +31,7 @@ extension StorageTree {
 
     /// The root of the registry of which the directory is one of the uppermost parts; nil where it is none.
     private func rootAbove() throws(DirectoryError) -> String? {
-        guard let resolved = unsafe realpath(paths.root, nil) else { return nil }
-        defer { unsafe free(resolved) }
-        let path = unsafe String(cString: resolved)
+        guard let path = realPath(paths.root) else { return nil }
         for depth in 1...Self.skeleton.count {
             let above = "/" + Self.skeleton.prefix(depth).joined(separator: "/")
             guard path.hasSuffix(above) else { continue }

@@ -21,7 +21,15 @@ extension StorageTree {
     /// When an upload was last written to, as time since 1970; nil where there is no such upload.
     func lastWrite(_ path: String) throws(DirectoryError) -> Duration? {
         guard let directory = try status(of: path), directory.isDirectory else { return nil }
-        let time = (try status(of: path + "/data") ?? directory).st_mtim
-        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+        return (try status(of: path + "/data") ?? directory).lastWrite
+    }
+
+    /// The file of an upload that was written last; nil where nothing of an upload is there.
+    func uploadedFile(_ path: String) throws(DirectoryError) -> WrittenFile? {
+        for file in [path + "/data", path + "/startedat", path] {
+            guard let status = try status(of: file), status.isRegular else { continue }
+            return WrittenFile(path: file, time: status.lastWrite)
+        }
+        return nil
     }
 }

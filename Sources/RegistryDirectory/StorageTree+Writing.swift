@@ -83,24 +83,30 @@ extension StorageTree {
 
     /// Removes a file; false where there is none.
     func removeFile(_ path: String) throws(DirectoryError) -> Bool {
-        if unsafe unlink(path) == 0 { return true }
+        if unsafe Glibc.unlink(path) == 0 { return true }
         guard isMissing(errno) else { throw DirectoryError("removing it", .removing, path: path) }
         return false
     }
 
     /// Removes the link to a digest and its directory, on disk; false where there is no such link.
     func removeLink(to digest: Digest, in directory: String) throws(DirectoryError) -> Bool {
-        guard try link(in: directory) == digest, try removeFile(directory + "/link") else { return false }
+        guard try unlink(digest, in: directory) else { return false }
         try sync(directory: directory)
         removeTree(directory)
         return true
+    }
+
+    /// Removes the link to a digest; false where there is no such link.
+    func unlink(_ digest: Digest, in directory: String) throws(DirectoryError) -> Bool {
+        guard try link(in: directory) == digest else { return false }
+        return try removeFile(directory + "/link")
     }
 
     /// Removes a file or a directory with everything in it, as far as possible: what stays is no harm.
     ///
     /// Links are removed, not followed.
     func removeTree(_ path: String) {
-        guard unsafe unlink(path) != 0, errno == EISDIR || errno == EPERM else { return }
+        guard unsafe Glibc.unlink(path) != 0, errno == EISDIR || errno == EPERM else { return }
         for name in (try? names(in: path)) ?? [] { removeTree("\(path)/\(name)") }
         unsafe rmdir(path)
     }

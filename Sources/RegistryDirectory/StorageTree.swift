@@ -21,6 +21,9 @@ final class StorageTree: Sendable {
         self.root = root
     }
 
+    /// Gives the lock on the root back.
+    func unlock() { _ = flock(root.number, LOCK_UN) }
+
     /// Runs a change of a repository while no other change of it runs.
     func changing<Result: Sendable>(
         _ repository: RepositoryPath,

@@ -83,6 +83,48 @@ struct PowerCutTests {
     }
 
     @Test(arguments: fileSystems)
+    func `what a removal goes by is on the disk before what it needs goes`(kind: String) throws {
+        let disk = try Disk(kind)
+        let pruned = try PrunedRegistry(disk.registry.root)
+        let directory = disk.registry.directory
+        try directory.tree.syncFileSystem(of: disk.registry.root)
+        let removal = pruned.removal(from: try directory.survey())
+        /// How many tags, manifests and layers are left of those that go, and how many blobs.
+        func left(_ directory: RegistryDirectory) throws -> [Int] {
+            let survey = try directory.survey()
+            var counts = [0, 0, 0, removal.blobs.filter { survey.blobs[$0] != nil }.count]
+            for loss in removal.repositories {
+                guard let found = survey.repositories.first(where: { $0.path == loss.path }) else { continue }
+                counts[0] += loss.tags.filter { found.tags[$0] != nil }.count
+                counts[1] += found.manifests.union(found.danglingManifests).intersection(loss.manifests).count
+                counts[2] += found.layers.intersection(loss.layers).count
+            }
+            return counts
+        }
+        let all = try left(directory)
+        var seen: Set<Int> = []
+        let outcome = try directory.remove(removal) {
+            do {
+                let now = try left(directory)
+                // The first moment in which something of a part has gone.
+                guard let part = now.indices.last(where: { now[$0] < all[$0] }), seen.insert(part).inserted else {
+                    return false
+                }
+                let after = try disk.powerCut()
+                #expect(try left(after).prefix(part).allSatisfy { $0 == 0 }, "part \(part)")
+                try pruned.expectWhole(RegistryStorage(root: after.path), "part \(part)")
+            } catch {
+                Issue.record(error)
+            }
+            return false
+        }
+        #expect(outcome.failures.isEmpty && seen == [0, 1, 2, 3])
+        let after = try disk.powerCut()
+        #expect(try left(after) == [0, 0, 0, 0])
+        #expect(try after.repositories() == [path("team/app"), path("team/lists")])
+    }
+
+    @Test(arguments: fileSystems)
     func `what was not acknowledged is not there in part`(kind: String) throws {
         let disk = try Disk(kind)
         let (bytes, digest) = try content(100_000)

@@ -26,6 +26,9 @@ pid_t linux_lock_owner(int fd);
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back of the range and does not wait for it.
 int linux_start_writeback(int fd, int64_t offset, int64_t length);
 
+/// syncfs(2): brings to disk all of the file system that the file or the directory is on, and waits for it.
+int linux_sync_file_system(int fd);
+
 /// The number of columns of the terminal behind `fd`, 0 where it is none.
 int linux_terminal_columns(int fd);
 
