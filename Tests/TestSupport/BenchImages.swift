@@ -26,6 +26,36 @@ package enum BenchImages {
         }
     }
 
+    /// Writes repositories of five small images each, as `bench/storage-1:1` to `:5` and so on.
+    ///
+    /// Of 25 blobs for each repository, five are manifests, five are configs, and 15 are layers: two for each image alone,
+    /// four for all images of the repository, and two for those of two repositories.
+    ///
+    /// - Parameters:
+    ///   - count: how many repositories.
+    ///   - storage: where they go.
+    /// - Returns: the names of the first two images of each: what a prune is told to keep.
+    /// - Throws: ``SystemError`` when they cannot be written.
+    package static func writeStorage(repositories count: Int, to storage: RegistryStorage) throws -> [String] {
+        var builder = ImageBuilder(seed: 2000)
+        var names: [String] = []
+        var pair: [TestBlob] = []
+        for number in 1...max(1, count) {
+            if number % 2 == 1 { pair = try tinyLayers(2, &builder) }
+            let (repository, shared) = ("bench/storage-\(number)", try tinyLayers(4, &builder))
+            for tag in 1...5 {
+                let image = try builder.image(layers: pair + shared + tinyLayers(2, &builder))
+                try storage.add(image, repository: repository, tag: "\(tag)")
+            }
+            names += ["\(repository):1", "\(repository):2"]
+        }
+        return names
+    }
+
+    private static func tinyLayers(_ count: Int, _ builder: inout ImageBuilder) throws -> [TestBlob] {
+        try (0..<count).map { _ in try builder.opaqueLayer(byteCount: 64) }
+    }
+
     /// Writes one image with one large layer, as `bench/large:1`.
     ///
     /// - Parameters:
