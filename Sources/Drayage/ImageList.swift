@@ -2,9 +2,17 @@ import FoundationEssentials
 
 /// The references that a run is about, with where each was found.
 public struct ImageList: Sendable {
-    /// The references, normalised, each once, in the order in which they first came.
-    public private(set) var references: [Reference] = []
-    private var known: Set<Reference> = []
+    /// One reference of a list.
+    public struct Entry: Sendable {
+        /// The reference, normalised; without a tag where it was written without one.
+        public let reference: Reference
+        /// The reference as it was written.
+        public let text: String
+        /// Where it was found: `images.txt:3`.
+        public let place: String
+    }
+
+    private var entries: [Entry] = []
     private var problems: [String] = []
 
     /// An empty list.
@@ -27,26 +35,37 @@ public struct ImageList: Sendable {
         }
     }
 
-    /// The references, if every text was one and there is any.
+    /// Whether nothing was added, neither a reference nor what should be one.
+    public var isEmpty: Bool { entries.isEmpty && problems.isEmpty }
+
+    /// The references, if every text was one and there is any: each once, in the order in which they first came, with the
+    /// tag `latest` where they have neither tag nor digest.
     ///
     /// - Throws: ``DrayageError`` with `invalidList`, naming each text with its file and line, or with `emptyList`.
     public func checked() throws -> [Reference] {
+        var known: Set<Reference> = []
+        return try checkedEntries().map(\.reference.withDefaultTag).filter { known.insert($0).inserted }
+    }
+
+    /// The references as they were written, if every text was one and there is any.
+    ///
+    /// - Throws: ``DrayageError`` with `invalidList`, naming each text with its file and line, or with `emptyList`.
+    public func checkedEntries() throws -> [Entry] {
         guard problems.isEmpty else {
             throw DrayageError(.invalidList, problems.joined(separator: "\n"))
         }
-        guard !references.isEmpty else {
+        guard !entries.isEmpty else {
             throw DrayageError(
                 .emptyList,
                 "the list of images is empty: give references as arguments, or a file of them with -f"
             )
         }
-        return references
+        return entries
     }
 
     private mutating func add(_ text: String, place: String) {
         do {
-            let reference = try Reference(parsing: text).withDefaultTag
-            if known.insert(reference).inserted { references.append(reference) }
+            entries.append(Entry(reference: try Reference(parsing: text), text: text, place: place.printable))
         } catch {
             problems.append("\(place.printable): \(error.description)")
         }

@@ -21,6 +21,12 @@ public enum ProgressEvent: Sendable {
     case imageFinished(name: String)
     /// An image could not be handled.
     case imageFailed(name: String, message: String)
+    /// A plan is made, and somebody is asked whether it may be carried out.
+    case awaitingApproval
+    /// So many tags, manifests and blobs are to be removed.
+    case removing(count: Int)
+    /// One of them was removed.
+    case removed
     /// All bytes are there; the file is being synced and given its name.
     case sealing
 }

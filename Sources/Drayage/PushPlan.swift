@@ -67,7 +67,7 @@ extension PushPlan {
         }
         var owners: [String: String] = [:]
         return try reader.images.map { image in
-            let source = try reference(image, in: reader.path)
+            let source = try image.reference(in: reader.path)
             let repository = try mapping.repository(for: source.repository)
             let target = ManifestTarget(source)
             let name = target.name(in: repository)
@@ -78,18 +78,6 @@ extension PushPlan {
                 )
             }
             return Image(image: image, repository: repository, target: target)
-        }
-    }
-
-    /// What an image of a bundle is called.
-    private static func reference(_ image: LayoutImage, in path: String) throws -> Reference {
-        guard image.namesRepository else {
-            throw DrayageError(.other, "\(path): the image \"\(image.name)\" has a tag for a name and no repository")
-        }
-        do {
-            return try Reference(parsing: image.name)
-        } catch {
-            throw DrayageError(.other, "naming an image of \(path)", underlying: error)
         }
     }
 

@@ -147,3 +147,19 @@ extension LayoutReader {
         throw DrayageError(.unverified, "\(problem)\(more)")
     }
 }
+
+extension LayoutImage {
+    /// What an image of a bundle is called.
+    ///
+    /// - Throws: ``DrayageError`` where its name names no repository, or is no reference.
+    func reference(in path: String) throws -> Reference {
+        guard namesRepository else {
+            throw DrayageError(.other, "\(path): the image \"\(name)\" has a tag for a name and no repository")
+        }
+        do {
+            return try Reference(parsing: name)
+        } catch {
+            throw DrayageError(.other, "naming an image of \(path)", underlying: error)
+        }
+    }
+}

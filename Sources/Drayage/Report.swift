@@ -113,6 +113,10 @@ public struct Report: Sendable, Encodable {
     public var unnamedCount: Int?
     /// The repositories of a listing.
     public var repositories: [RepositoryTags]?
+    /// What a prune takes and what it leaves.
+    public var plan: PrunePlan?
+    /// What a prune has removed; nil where it removed nothing because it was not to, or was refused.
+    public var removed: Removal?
     /// The totals.
     public var totals: Totals?
     /// What failed.

@@ -42,7 +42,9 @@ final class ProgressDisplay: Sendable {
     /// Takes an event.
     func take(_ event: ProgressEvent) {
         guard !isSilent else { return }
-        guard let line = state.withLock({ $0.take(event) }) else { return }
+        let line = state.withLock { $0.take(event) }
+        if case .awaitingApproval = event { return show { self.isLive ? $0.erasure : "" } }
+        guard let line else { return }
         show { state in (self.isLive ? state.erasure : "") + line.printable + "\n" }
     }
 
@@ -57,6 +59,7 @@ final class ProgressDisplay: Sendable {
 
     private func tick() {
         show { state in
+            guard !state.isAwaitingApproval else { return "" }
             guard self.isLive else { return state.statusLine.map { $0 + "\n" } ?? "" }
             return state.erasure + state.draw(columns: self.output.columns ?? 80)
         }

@@ -10,10 +10,16 @@ struct ProgressState {
     /// The most blobs that get a line of their own.
     private static let flightLineLimit = 6
 
+    private static let awaitingApproval = "awaiting approval"
+
     var hasEnded = false
+    /// Whether a person is being asked something, whose question a picture would overwrite.
+    var isAwaitingApproval: Bool { phase == Self.awaitingApproval }
     private var phase = "working"
     private var resolvingCount = 0
     private var resolvedCount = 0
+    private var removingCount = 0
+    private var removedCount = 0
     private var plannedByteCount: Int64 = 0
     private var plannedBlobCount = 0
     private var finishedByteCount: Int64 = 0
@@ -49,6 +55,13 @@ struct ProgressState {
             flights[digest] = nil
         case .imageFinished, .imageFailed:
             break
+        case .awaitingApproval:
+            phase = Self.awaitingApproval
+        case .removing(let count):
+            phase = "removing"
+            (removingCount, removedCount) = (count, 0)
+        case .removed:
+            removedCount += 1
         case .sealing:
             phase = "sealing"
         }
@@ -88,6 +101,8 @@ struct ProgressState {
         case "moving":
             let done = "\(ByteText.size(movedByteCount)) of \(ByteText.size(plannedByteCount))"
             return "\(percent) \(done), \(finishedBlobCount) of \(plannedBlobCount) blobs\(rate)"
+        case "removing":
+            return "removing \(removedCount) of \(removingCount)"
         default:
             return phase
         }

@@ -25,6 +25,13 @@ extension ReferenceSyntax {
     package init(parsing text: String) throws(ReferenceError) {
         self = try ReferenceGrammar.parse(text, domains: .syntactic)
     }
+
+    /// Takes a text apart as a person means it: the first component is a host only where it looks like one.
+    ///
+    /// - Throws: ``ReferenceError`` with the rule that it breaks, and where.
+    package init(parsingCustomary text: String) throws(ReferenceError) {
+        self = try ReferenceGrammar.parse(text, domains: .customary)
+    }
 }
 
 /// A reference to an image as Docker, Podman and containerd understand it: a repository of a registry, and a tag, a

@@ -36,11 +36,13 @@ extension ManifestFacts {
         } catch {
             throw DrayageError(.unverified, "it is no manifest of a known form")
         }
-        let isKnown = form.config != nil || form.manifests != nil || form.layers != nil || form.blobs != nil
+        let isKnown =
+            form.config != nil || form.manifests != nil || form.layers != nil || form.blobs != nil
             || form.fsLayers != nil
         // A type of its own may keep what it needs anywhere.
         guard isKnown else { throw DrayageError(.unverified, "it is no manifest of a known form") }
-        let listed = [form.config].compactMap(\.self) + (form.layers ?? []) + (form.blobs ?? []) + (form.manifests ?? [])
+        let listed =
+            [form.config].compactMap(\.self) + (form.layers ?? []) + (form.blobs ?? []) + (form.manifests ?? [])
         let bare = (form.fsLayers ?? []).map { Need(digest: $0.blobSum, byteCount: 0) }
         var seen: Set<Digest> = []
         needs = (listed.map { Need(digest: $0.digest, byteCount: max(0, $0.size ?? 0)) } + bare)
@@ -69,6 +71,33 @@ extension ManifestFacts {
         let subject: Part?
         let fsLayers: [Schema1Layer]?
         let annotations: [String: String]?
+    }
+}
+
+extension ManifestFacts {
+    /// When an image was made, as its config says; nil where it does not say it, or is no config.
+    ///
+    /// Spec: image "OCI Image Configuration", `created`.
+    static func created(inConfig bytes: [UInt8]) -> Date? {
+        struct Config: Decodable {
+            let created: String?
+        }
+        let config = try? JSONDecoder().decode(Config.self, from: Data(bytes))
+        return config?.created.flatMap(Date.init(rfc3339:))
+    }
+}
+
+extension RegistryContents.Repository {
+    /// Gives every index that does not say when it was made the time of the newest beneath it.
+    mutating func spreadTimes() {
+        let indexes = manifests.filter { $1.created == nil && $1.needs.contains { manifests[$0.digest] != nil } }
+        // Each round goes up a level.
+        for _ in 0..<ImageIndex.nestingLimit {
+            for (digest, index) in indexes {
+                let newest = index.needs.compactMap { manifests[$0.digest]?.created }.max()
+                manifests[digest]?.created = newest
+            }
+        }
     }
 }
 

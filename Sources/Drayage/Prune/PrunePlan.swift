@@ -54,12 +54,33 @@ public struct PrunePlan: Sendable, Codable {
         /// The blobs to which it loses its link, sorted: of a storage directory alone.
         public let layers: [Digest]
 
+        /// How many abandoned uploads go: of a storage directory alone.
+        public let uploadCount: Int
+
+        init(
+            repository: RepositoryPath,
+            isRemoved: Bool,
+            tags: [TagEntry],
+            manifests: [ManifestEntry],
+            layers: [Digest] = [],
+            uploadCount: Int = 0
+        ) {
+            self.repository = repository
+            self.isRemoved = isRemoved
+            self.tags = tags
+            self.manifests = manifests
+            self.layers = layers
+            self.uploadCount = uploadCount
+        }
+
         /// The tags that go.
         var removedTags: [TagEntry] { tags.filter { $0.action == .remove } }
         /// The manifests that go, in the order in which they can.
         var removedManifests: [ManifestEntry] { manifests.filter { $0.action == .remove } }
         /// Whether anything of it goes.
-        var isChanged: Bool { isRemoved || !removedTags.isEmpty || !removedManifests.isEmpty || !layers.isEmpty }
+        var isChanged: Bool {
+            isRemoved || uploadCount > 0 || !layers.isEmpty || !removedTags.isEmpty || !removedManifests.isEmpty
+        }
     }
 
     /// A required image that the registry does not have.
@@ -108,4 +129,20 @@ public struct PrunePlan: Sendable, Codable {
 
     /// Whether nothing goes.
     public var isEmpty: Bool { blobs.isEmpty && !repositories.contains(where: \.isChanged) }
+}
+
+extension PrunePlan {
+    /// How many tags, manifests and blobs go.
+    var removalCount: Int {
+        repositories.reduce(blobs.count) { $0 + $1.removedTags.count + $1.removedManifests.count }
+    }
+
+    /// Whether something goes, and no image stays of all that may be touched.
+    var leavesNothing: Bool {
+        let goes = repositories.contains { !$0.removedTags.isEmpty || !$0.removedManifests.isEmpty }
+        return goes
+            && repositories.allSatisfy {
+                $0.removedTags.count == $0.tags.count && $0.removedManifests.count == $0.manifests.count
+            }
+    }
 }
