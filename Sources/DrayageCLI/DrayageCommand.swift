@@ -18,6 +18,10 @@ struct DrayageCommand: AsyncParsableCommand {
 
               drayage push bundle.tar registry.site:5000
 
+            There, the registry is cut down to what is required:
+
+              drayage prune registry.site:5000 -f required.txt
+
             Where there is no registry yet, the file is one:
 
               drayage serve bundle.tar --listen 0.0.0.0:5000
@@ -27,7 +31,8 @@ struct DrayageCommand: AsyncParsableCommand {
             """,
         version: Report.drayageVersion,
         subcommands: [
-            BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self, ServeCommand.self,
+            BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self, PruneCommand.self,
+            ServeCommand.self,
         ]
     )
 

@@ -26,8 +26,15 @@ struct ReportArguments: ParsableArguments {
     }
 
     /// Runs a use case, shows its progress, prints its report and ends the command with its exit code.
+    ///
+    /// - Parameters:
+    ///   - command: the command.
+    ///   - printsText: whether the report is printed as text; asked at the end.
+    ///   - useCase: the use case.
+    /// - Throws: the exit code.
     func run(
         _ command: String,
+        printsText: @autoclosure @Sendable () -> Bool = true,
         _ useCase: @escaping @Sendable (@escaping ProgressHandler) async throws -> Report
     ) async throws {
         let display = ProgressDisplay(mode: quiet ? .silent : verbose ? .lines : .suited)
@@ -49,7 +56,7 @@ struct ReportArguments: ParsableArguments {
         }
         try write(report)
         let output = OutputStream.standardOutput
-        if !quiet, !json { try print(ReportText(report, columns: output.columns).text) }
+        if !quiet, !json, printsText() { try print(ReportText(report, columns: output.columns).text) }
         for failure in ReportText(report).failures { Message.error(failure) }
         if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
         if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }
@@ -60,6 +67,7 @@ struct ReportArguments: ParsableArguments {
         switch command {
         case "bundle": "interrupted; no file was left"
         case "push": "interrupted; what has arrived is not sent again by the same command"
+        case "prune": "interrupted; what was not removed yet is as it was, and the same command goes on"
         default: "interrupted"
         }
     }

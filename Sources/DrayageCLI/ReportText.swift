@@ -14,6 +14,9 @@ struct ReportText {
     /// What goes to stdout.
     var text: String {
         if let repositories = report.repositories { return text(of: repositories) }
+        if let plan = report.plan {
+            return PruneText(plan).table(of: report.removed == nil ? nil : .remove, columns: columns)
+        }
         switch report.command {
         case "list": return imageTable
         case "verify": return ""
@@ -80,18 +83,18 @@ struct ReportText {
     /// One line at the end, for stderr.
     var summary: String? {
         let totals = report.totals
-        let images = Self.count(report.images.count, "image")
-        let blobs = Self.count(totals?.blobCount ?? 0, "blob")
+        let images = Count.text(report.images.count, "image")
+        let blobs = Count.text(totals?.blobCount ?? 0, "blob")
         let size = Self.size(totals?.byteCount)
         switch (report.command, report.outcome) {
         case (_, .failed):
-            return "\(report.command) failed: \(Self.count(report.failures.count, "failure"))"
+            return "\(report.command) failed: \(Count.text(report.failures.count, "failure"))"
         case ("bundle", _):
             guard let bundle = report.bundle else { return "would bundle \(images), \(blobs), \(size)" }
             return "\(bundle): \(images), \(blobs), \(Self.size(report.bundleByteCount))\(left)"
         case ("push", _):
             let isPlan = report.images.contains { $0.status == .planned }
-            let uploads = Self.count(totals?.uploadCount ?? 0, "blob")
+            let uploads = Count.text(totals?.uploadCount ?? 0, "blob")
             return """
                 \(report.target ?? ""): \(images), \(isPlan ? "to upload" : "uploaded") \(uploads) \
                 (\(Self.size(totals?.uploadByteCount))), \(isPlan ? "to mount" : "mounted") \
@@ -101,6 +104,8 @@ struct ReportText {
             let place = report.target ?? report.bundle ?? ""
             let content = totals.map { $0.blobCount > 0 ? ", \(blobs), \(size)" : "" } ?? ""
             return "\(place): \(images)\(content), all verified\(left)"
+        case ("prune", _):
+            return report.plan.map { "\(report.target ?? ""): \(pruned($0))" }
         case ("list", _) where report.repositories == nil:
             return "\(images), \(blobs), \(Self.size(report.bundleByteCount))"
         default:
@@ -108,9 +113,18 @@ struct ReportText {
         }
     }
 
+    private func pruned(_ plan: PrunePlan) -> String {
+        let text = PruneText(plan)
+        guard !plan.isEmpty else { return "there is nothing to remove; \(text.staying)" }
+        guard let removed = report.removed else {
+            return "would remove \(text.removal); \(text.staying), \(text.gain(of: plan.freedByteCount))"
+        }
+        return "removed \(PruneText.numbers(removed)); \(text.gain(of: removed.freedByteCount))"
+    }
+
     private var left: String {
-        let failed = report.failures.isEmpty ? nil : Self.count(report.failures.count, "image")
-        let unnamed = report.unnamedCount.map { Self.count($0, "entry without a name", "entries without a name") }
+        let failed = report.failures.isEmpty ? nil : Count.text(report.failures.count, "image")
+        let unnamed = report.unnamedCount.map { Count.text($0, "entry without a name", "entries without a name") }
         let all = [failed, unnamed].compactMap(\.self)
         return all.isEmpty ? "" : "; left out: " + all.joined(separator: ", ")
     }
@@ -132,8 +146,4 @@ struct ReportText {
     }
 
     private static func size(_ byteCount: Int64?) -> String { byteCount.map { ByteText.size($0) } ?? "" }
-
-    private static func count(_ count: Int, _ one: String, _ many: String? = nil) -> String {
-        "\(count) \(count == 1 ? one : many ?? one + "s")"
-    }
 }
