@@ -15,7 +15,10 @@ enum PlanFile {
 
     static func read(_ path: String) throws -> PrunePlan {
         do {
-            return try JSONDecoder().decode(PrunePlan.self, from: Data(try Input.read(file: path)))
+            return try JSONDecoder().decode(
+                PrunePlan.self,
+                from: Data(try Input.read(file: path, limit: Input.planLimit))
+            )
         } catch let error as Input.ReadError {
             throw PlanFileError(operation: "reading", path: path, reason: "\(error)")
         } catch let error as DecodingError {

@@ -7,26 +7,30 @@ import OCI
 enum Input {
     /// The most bytes that are read: far beyond any list.
     private static let limit = 64 << 20
+    /// The most bytes of a plan, which names all that goes and all that stays.
+    static let planLimit = 1 << 30
 
     /// All bytes.
     ///
     /// - Throws: ``ReadError``.
-    static func read() throws -> [UInt8] { try read(STDIN_FILENO) }
+    static func read() throws -> [UInt8] { try read(STDIN_FILENO, limit: limit) }
 
     /// All bytes of a file, which may be a pipe.
     ///
     /// - Throws: ``ReadError``.
-    static func read(file path: String) throws -> [UInt8] {
+    static func read(file path: String, limit: Int = limit) throws -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw ReadError(errno: errno) }
         defer { close(descriptor) }
-        return try read(descriptor)
+        return try read(descriptor, limit: limit)
     }
 
     /// Input that cannot be read.
     struct ReadError: Error, CustomStringConvertible {
         /// The system's reason, nil where it is too large.
         var errno: Int32?
+        /// The most bytes that are read.
+        var limit = Input.limit
 
         var description: String {
             guard let errno else { return "it is larger than \(ByteText.size(Int64(limit)))" }
@@ -34,7 +38,7 @@ enum Input {
         }
     }
 
-    private static func read(_ descriptor: Int32) throws -> [UInt8] {
+    private static func read(_ descriptor: Int32, limit: Int) throws -> [UInt8] {
         var result: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while result.count <= limit {
@@ -44,7 +48,7 @@ enum Input {
             guard count > 0 else { return result }
             result += buffer[..<count]
         }
-        throw ReadError()
+        throw ReadError(limit: limit)
     }
 }
 

@@ -98,6 +98,21 @@ import Testing
         await #expect(throws: DrayageError.self) { try await other.apply(try #require(plan)) }
     }
 
+    /// What of a plan's text is replaced, and by what.
+    @Test(arguments: [("prune-plan.v1", "prune-plan.v2"), (#""repositories":["#, #""repositories":[TWICE,"#)])
+    func `a plan that this version did not make is refused`(text: String, replacement: String) async throws {
+        var site = try PruneSite(.directory)
+        try site.addImage("a/app", tag: "1")
+        let image = try site.addImage("a/app", tag: "0")
+        let plan = try #require(try await site.prune(["a/app:1"]) { $0.isDryRun = true }.plan)
+        let repository = String(decoding: try JSONEncoder().encode(plan.repositories[0]), as: UTF8.self)
+        let json = String(decoding: try JSONEncoder().encode(plan), as: UTF8.self)
+            .replacingOccurrences(of: text, with: replacement.replacingOccurrences(of: "TWICE", with: repository))
+        let altered = try JSONDecoder().decode(PrunePlan.self, from: Data(json.utf8))
+        await #expect { try await site.apply(altered) } throws: { ($0 as? DrayageError)?.code == .usage }
+        try await site.expect(.init(kept: [(image, "a/app", "0")]))
+    }
+
     @Test(arguments: [
         (#""1""#, #""../../1""#), (#""a\/app""#, #""a/../../etc""#), ("sha256:", "sha256:../"), ("remove", "destroy"),
     ])

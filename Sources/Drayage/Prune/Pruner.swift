@@ -99,9 +99,7 @@ public struct Pruner: Sendable {
         var options = options
         options.repositories = plan.repositories.filter(\.isChanged).map(\.repository)
         return try await withRegistry(target, options: options, requirement: nil) { registry in
-            guard plan.target == registry.name else {
-                throw DrayageError(.usage, "the plan is for \(plan.target), not for \(registry.name)")
-            }
+            try plan.check(for: registry.name)
             var report = Report(pruning: plan)
             report.refuse(options)
             if !options.isDryRun, report.outcome != .failed {
