@@ -3,7 +3,7 @@
 /// Events come from many threads at once, each blob's own in order.
 @nonexhaustive
 public enum ProgressEvent: Sendable {
-    /// The work begins: so many references are to be looked up.
+    /// The work begins: so many references, or repositories, are to be looked up; 0 where that is not known yet.
     case resolving(count: Int)
     /// A reference was looked up.
     case resolved(name: String)

@@ -7,6 +7,10 @@ extension Report {
         public let manifestCount: Int
         /// Blobs: of a storage directory alone.
         public let blobCount: Int
+        /// Links from repositories to blobs that nothing of theirs needs: of a storage directory alone.
+        public let linkCount: Int
+        /// Abandoned uploads: of a storage directory alone.
+        public let uploadCount: Int
         /// Repositories of which nothing stays.
         public let repositoryCount: Int
         /// The bytes that came free: of a registry at most, and after its own garbage collection.
@@ -32,7 +36,8 @@ extension Report {
             }
         }
         if !options.allowsEmpty, plan.leavesNothing {
-            let message = "nothing of \(plan.target) would stay; if that is meant, give --allow-empty"
+            let message =
+                "nothing that may be touched of \(plan.target) would stay; is all of it mounted? If it is meant, give --allow-empty"
             reasons.append(Failure(subject: plan.target, message: message, exitCode: .failed))
         }
         guard !reasons.isEmpty else { return }
@@ -46,6 +51,8 @@ extension Report {
             tagCount: done.tagCount,
             manifestCount: done.manifestCount,
             blobCount: done.blobCount,
+            linkCount: done.linkCount,
+            uploadCount: done.uploadCount,
             repositoryCount: done.repositoryCount,
             freedByteCount: done.freedByteCount
         )

@@ -35,7 +35,7 @@ struct ProgressState {
         switch event {
         case .resolving(let count):
             phase = "looking up"
-            resolvingCount = count
+            (resolvingCount, resolvedCount) = (count, 0)
         case .resolved:
             resolvedCount += 1
         case .planned(let blobCount, let byteCount):
@@ -97,12 +97,13 @@ struct ProgressState {
     var statusLine: String? {
         switch phase {
         case "looking up":
+            guard resolvingCount > 0 else { return "looking up \(resolvedCount)" }
             return "looking up " + (resolvedCount > 0 ? "\(resolvedCount) of " : "") + "\(resolvingCount)"
         case "moving":
             let done = "\(ByteText.size(movedByteCount)) of \(ByteText.size(plannedByteCount))"
             return "\(percent) \(done), \(finishedBlobCount) of \(plannedBlobCount) blobs\(rate)"
         case "removing":
-            return "removing \(removedCount) of \(removingCount)"
+            return "removing \(min(removedCount, removingCount)) of \(removingCount)"
         default:
             return phase
         }

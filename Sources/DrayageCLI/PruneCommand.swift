@@ -41,7 +41,10 @@ struct PruneCommand: AsyncParsableCommand {
         let readers = [connection.passwordStdin ? "--password-stdin" : nil, images.file.contains("-") ? "-f -" : nil]
             .compactMap(\.self)
         guard readers.count < 2 else { throw ValidationError("Stdin cannot hold both: -f - and --password-stdin") }
-        try execution.check(requires: !images.references.isEmpty || !images.file.isEmpty || rules.areGiven)
+        try execution.check(
+            requires: !images.references.isEmpty || !images.file.isEmpty || rules.areGiven,
+            limits: rules.limitsAreGiven
+        )
         guard rules.prefix == nil || isDirectory else {
             throw ValidationError("--prefix is for a directory; after a registry's host it is a part of TARGET")
         }
@@ -141,6 +144,8 @@ struct PruneRuleArguments: ParsableArguments {
 
     var areGiven: Bool { !keep.isEmpty || keepNewest != nil || !keepTag.isEmpty }
 
+    var limitsAreGiven: Bool { !only.isEmpty || !repository.isEmpty || keepHost || prefix != nil }
+
     /// What must stay.
     ///
     /// - Throws: `DrayageError` for a list that is empty or cannot be read, and for rules that are none.
@@ -184,9 +189,9 @@ struct PruneExecutionArguments: ParsableArguments {
     )
     var grace = Interval(duration: .seconds(600))
 
-    func check(requires isRequirementGiven: Bool) throws {
+    func check(requires isRequirementGiven: Bool, limits areLimitsGiven: Bool) throws {
         guard plan == nil || apply == nil else { throw ValidationError("--plan and --apply exclude each other") }
-        guard apply == nil || !isRequirementGiven else {
+        guard apply == nil || !isRequirementGiven && !areLimitsGiven else {
             throw ValidationError("--apply carries out what its file says; it takes no list of images and no rule")
         }
         guard apply != nil || isRequirementGiven else {

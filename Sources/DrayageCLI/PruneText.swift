@@ -24,12 +24,17 @@ struct PruneText {
     /// What goes, in numbers.
     var removal: String {
         let repositories = plan.repositories
-        return Self.numbers(
-            tags: repositories.reduce(0) { $0 + $1.tags.count(where: { $0.action == .remove }) },
-            manifests: repositories.reduce(0) { $0 + $1.manifests.count(where: { $0.action == .remove }) },
-            blobs: plan.blobs.count,
-            repositories: repositories.count(where: \.isRemoved)
-        )
+        return Self.numbers([
+            (repositories.reduce(0) { $0 + $1.tags.count(where: { $0.action == .remove }) }, "tag", "tags"),
+            (
+                repositories.reduce(0) { $0 + $1.manifests.count(where: { $0.action == .remove }) }, "manifest",
+                "manifests"
+            ),
+            (plan.blobs.count, "blob", "blobs"),
+            (repositories.reduce(0) { $0 + $1.layers.count }, "link", "links"),
+            (repositories.reduce(0) { $0 + $1.uploadCount }, "upload", "uploads"),
+            (repositories.count(where: \.isRemoved), "whole repository", "whole repositories"),
+        ])
     }
 
     /// What stays, in numbers.
@@ -47,22 +52,17 @@ struct PruneText {
 
     /// What was removed, in numbers.
     static func numbers(_ removed: Report.Removal) -> String {
-        numbers(
-            tags: removed.tagCount,
-            manifests: removed.manifestCount,
-            blobs: removed.blobCount,
-            repositories: removed.repositoryCount
-        )
+        numbers([
+            (removed.tagCount, "tag", "tags"), (removed.manifestCount, "manifest", "manifests"),
+            (removed.blobCount, "blob", "blobs"), (removed.linkCount, "link", "links"),
+            (removed.uploadCount, "upload", "uploads"),
+            (removed.repositoryCount, "whole repository", "whole repositories"),
+        ])
     }
 
-    private static func numbers(tags: Int, manifests: Int, blobs: Int, repositories: Int) -> String {
-        let parts = [
-            (tags, Count.text(tags, "tag")), (manifests, Count.text(manifests, "manifest")),
-            (blobs, Count.text(blobs, "blob")),
-            (repositories, Count.text(repositories, "whole repository", "whole repositories")),
-        ]
-        let told = parts.filter { $0.0 > 0 }.map(\.1)
-        return told.isEmpty ? "what was left over" : told.joined(separator: ", ")
+    private static func numbers(_ counts: [(count: Int, one: String, many: String)]) -> String {
+        let parts = counts.filter { $0.count > 0 }.map { Count.text($0.count, $0.one, $0.many) }
+        return parts.isEmpty ? "nothing" : parts.joined(separator: ", ")
     }
 
     private func rows(of repository: PrunePlan.Repository, _ action: PrunePlan.Action?) -> [[String]] {

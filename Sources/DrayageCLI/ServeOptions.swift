@@ -33,7 +33,10 @@ struct Interval: ExpressibleByArgument {
 
     let duration: Duration
 
-    var defaultValueDescription: String { "\(duration.components.seconds / 3600)h" }
+    var defaultValueDescription: String {
+        let seconds = duration.components.seconds
+        return seconds % 3600 == 0 ? "\(seconds / 3600)h" : "\(seconds / 60)m"
+    }
 
     init(duration: Duration) { self.duration = duration }
 

@@ -15,6 +15,10 @@ struct BlobWalk {
     /// - Throws: ``DirectoryError`` when the directory of all blobs cannot be listed.
     mutating func walk() throws(DirectoryError) {
         _ = try tree.names(in: tree.paths.blobs)
+        if tree.sharesBlobs {
+            let reason = "it leads to the blobs of another registry, which may need them"
+            damage.append(StorageDamage(.directory, path: tree.paths.blobs, reason))
+        }
         for algorithm in Digest.Algorithm.allCases {
             for prefix in names(in: tree.paths.blobs(algorithm)) {
                 for hex in names(in: "\(tree.paths.blobs(algorithm))/\(prefix)") where hex.hasPrefix(prefix) {

@@ -91,7 +91,7 @@ extension DirectoryError {
             "it is an image layout in a directory, and no registry; put it into a bundle, or name another directory"
         case .withinRegistry(let root):
             "it is a part of a registry; name the registry's own directory, \(root.printable)"
-        case .inUse: "it is in use by another drayage"
+        case .inUse: "it is in use by another drayage, which has to end first"
         default: nil
         }
     }

@@ -50,12 +50,6 @@ package struct RepositorySurvey: Sendable {
         self.path = path
         self.isAliased = isAliased
     }
-
-    /// Whether there is nothing in it: a removal that was killed leaves such directories, as do tags that were removed.
-    package var isEmpty: Bool {
-        tags.isEmpty && ghostTags.isEmpty && manifests.isEmpty && danglingManifests.isEmpty && layers.isEmpty
-            && damage.isEmpty
-    }
 }
 
 /// A directory with the parts of a repository under a path that no repository can have.

@@ -162,7 +162,12 @@ struct RepositoryReader {
             let child = "\(path)/\(entry.name)"
             switch entry.kind {
             case .directory: break
-            case .symbolicLink: symbolicLinks.append(child)
+            case .symbolicLink:
+                symbolicLinks.append(child)
+                if leadsNowhere(child) {
+                    damage.append(StorageDamage(.directory, path: child, "it is a link that leads nowhere"))
+                    continue
+                }
             case .other:
                 damage.append(StorageDamage(.name, path: child, "it is no directory"))
                 continue
@@ -170,6 +175,15 @@ struct RepositoryReader {
             names.append(entry.name)
         }
         return names
+    }
+
+    /// Whether a link leads to what is not there; any other trouble with it is met where it is followed.
+    private func leadsNowhere(_ path: String) -> Bool {
+        do throws(DirectoryError) {
+            return try tree.status(of: path) == nil
+        } catch {
+            return false
+        }
     }
 
     private mutating func entries(in path: String) -> [StorageEntry] {

@@ -75,13 +75,17 @@ struct RepositoryWalk {
 
     private mutating func enter(_ place: Place, isLink: Bool) {
         do {
-            guard let status = try tree.status(of: place.path), let entries = try tree.entries(in: place.path) else {
-                // A link may lead nowhere, or to a file, and a directory may have gone; a name that is no text cannot be asked for.
-                if place.path.contains("\u{fffd}") {
+            guard let status = try tree.status(of: place.path) else {
+                // A directory may have gone meanwhile; but what a link leads to may be on a disk that is not there, and a
+                // name that is no text cannot be asked for.
+                if isLink {
+                    damage.append(StorageDamage(.directory, path: place.path, "it is a link that leads nowhere"))
+                } else if place.path.contains("\u{fffd}") {
                     damage.append(StorageDamage(.directory, path: place.path, "it cannot be found by its name"))
                 }
                 return
             }
+            guard let entries = try tree.entries(in: place.path) else { return }
             let identity = FileIdentity(status)
             guard !place.ancestors.contains(identity) else { return }
             visit(place, identity, entries)

@@ -53,6 +53,12 @@ extension StorageTree {
         return nil
     }
 
+    /// Whether the directory of all blobs is that of another registry, by a link.
+    var sharesBlobs: Bool {
+        guard let blobs = realPath(paths.blobs), let root = realPath(paths.root) else { return false }
+        return blobs.hasSuffix("/docker/registry/v2/blobs") && blobs != root + "/docker/registry/v2/blobs"
+    }
+
     /// Where a path leads, without links in it; nil where it leads nowhere.
     func realPath(_ path: String) -> String? {
         guard let resolved = unsafe realpath(path, nil) else { return nil }

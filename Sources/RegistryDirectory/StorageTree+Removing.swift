@@ -38,7 +38,8 @@ extension StorageTree {
     /// Removes the link to a digest and its directory; false where there is no such link.
     func removeLinkUnsynced(to digest: Digest, in directory: String) throws(DirectoryError) -> Bool {
         guard try isOwnDirectory(directory), try unlink(digest, in: directory) else { return false }
-        unsafe rmdir(directory)
+        // Registries of old kept signatures beside it.
+        removeTree(directory)
         return true
     }
 

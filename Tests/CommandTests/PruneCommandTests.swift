@@ -40,7 +40,7 @@ import Testing
 
                 """,
             errors: """
-                \(root): would remove 2 tags, 2 manifests, 3 blobs, 1 whole repository; 1 tag stays, \(freed) free
+                \(root): would remove 2 tags, 2 manifests, 3 blobs, 4 links, 1 whole repository; 1 tag stays, \(freed) free
 
                 """
         )
@@ -66,7 +66,7 @@ import Testing
 
                 """,
             errors: """
-                \(root): removed 2 tags, 2 manifests, 3 blobs, 1 whole repository; \(freed) free
+                \(root): removed 2 tags, 2 manifests, 3 blobs, 4 links, 1 whole repository; \(freed) free
 
                 """
         )
@@ -102,7 +102,8 @@ import Testing
         )
         let outcome = try await script.run()
         #expect(outcome.outputText.contains("remove  library/app:1.0  not required"))
-        let question = "Remove 2 tags, 2 manifests, 3 blobs, 1 whole repository, in all \(freed)? (1 tag stays) [y/N]"
+        let question =
+            "Remove 2 tags, 2 manifests, 3 blobs, 4 links, 1 whole repository, in all \(freed)? (1 tag stays) [y/N]"
         #expect(outcome.outputText.contains(question))
         #expect(storage.tags(repository: "library/app") == (isYes ? ["2.0"] : ["1.0", "2.0"]))
         #expect(outcome.status == (isYes ? 0 : 1))
@@ -171,6 +172,7 @@ import Testing
         (["./registry"], "Name what must stay"),
         (["./registry", "app:1", "--apply", "p.json"], "--apply carries out what its file says"),
         (["./registry", "--plan", "p.json", "--apply", "p.json"], "--plan and --apply exclude each other"),
+        (["./registry", "--apply", "p.json", "--only", "library/*"], "--apply carries out what its file says"),
         (["registry.site", "app:1", "--prefix", "m"], "--prefix is for a directory"),
         (["./registry", "app:1", "--repository", "a/b"], "--repository is for a registry"),
         (["./registry", "app:1", "--only", "A//"], "no repository's path can match"),

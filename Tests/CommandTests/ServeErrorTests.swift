@@ -142,7 +142,8 @@ import Testing
         let inUse = "address already in use; end what listens there, or choose another port"
         expect(port, status: 1, errors: "error: listening at \(server.address): \(inUse)\n")
         let directory = try await run(["registry", "--listen", "127.0.0.1:0"])
-        expect(directory, status: 1, errors: "error: opening registry: it is in use by another drayage\n")
+        let locked = "it is in use by another drayage, which has to end first"
+        expect(directory, status: 1, errors: "error: opening registry: \(locked)\n")
         // Both are free when it is gone.
         #expect(server.end() == 0)
         let next = try ServeProcess(terminal, ["registry", "--listen", server.address])

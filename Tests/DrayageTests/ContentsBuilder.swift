@@ -74,6 +74,9 @@ struct ContentsBuilder {
     /// Adds a blob that nothing links.
     mutating func blob(_ label: String) { contents.blobs[Self.digest(label)] = 10 }
 
+    /// Takes a blob away, and leaves the links to it.
+    mutating func remove(blob label: String) { contents.blobs[Self.digest(label)] = nil }
+
     /// Pins a blob.
     mutating func pin(_ label: String) {
         blob(label)

@@ -30,13 +30,19 @@ import Testing
         #expect(reasons == Array(repeating: "every tag is required (required.txt:1)", count: 2))
     }
 
-    @Test func `a digest alone keeps its manifest without a tag, and the tags of others go`() throws {
+    @Test func `a digest alone keeps its manifest and a tag at it, and the tags of others go`() throws {
         var builder = ContentsBuilder()
         try builder.image("a/app:1")
         try builder.image("a/app:2")
         let digest = ContentsBuilder.digest("a/app:1")
         let plan = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app@\(digest)"]))
-        #expect(plan.removedTags() == ["a/app:1", "a/app:2"])
+        #expect(plan.removedTags() == ["a/app:2"])
+        let reason = plan.repository("a/app")?.tags.first { $0.action == .keep }?.reason
+        #expect(reason == "points at \(digest), which is required")
+        // Where a required tag is at it, no other has to be.
+        try builder.tag("latest", "a/app:1", in: "a/app")
+        let tagged = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app@\(digest)", "a/app:1"]))
+        #expect(tagged.removedTags() == ["a/app:2", "a/app:latest"])
         #expect(!plan.removesManifest("a/app:1", in: "a/app"))
         #expect(plan.removesManifest("a/app:2", in: "a/app"))
         #expect(!plan.removesBlob("a/app:1/layer"))
@@ -73,75 +79,7 @@ import Testing
         #expect(plan.problems.isEmpty)
     }
 
-    @Test func `what refers to something kept stays, and what refers to it in turn`() throws {
-        var builder = ContentsBuilder()
-        try builder.image("a/app:1")
-        try builder.image("a/app:2")
-        try builder.manifest("sbom", needs: ["sbom blob"], subject: "a/app:1", in: "a/app")
-        try builder.manifest("signature of the sbom", needs: ["sig blob"], subject: "sbom", in: "a/app")
-        try builder.manifest("sbom of 2", subject: "a/app:2", in: "a/app")
-        try builder.tag("the-sbom", "sbom", in: "a/app")
-        let plan = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app:1"]))
-        #expect(plan.keptTags() == ["a/app:1", "a/app:the-sbom"])
-        #expect(!plan.removesManifest("sbom", in: "a/app"))
-        #expect(!plan.removesManifest("signature of the sbom", in: "a/app"))
-        #expect(!plan.removesBlob("sig blob"))
-        #expect(plan.removesManifest("sbom of 2", in: "a/app"))
-    }
-
     /// The tags that clients make for what belongs to a manifest.
-    @Test(arguments: ["", ".sig", ".att", ".sbom"])
-    func `a tag named after something kept stays with what is beneath it`(suffix: String) throws {
-        var builder = ContentsBuilder()
-        try builder.image("a/app:1")
-        try builder.image("a/app:2")
-        try builder.manifest("beneath", needs: ["blob beneath"], in: "a/app")
-        try builder.manifest("attached", needs: ["beneath"], in: "a/app")
-        let name = "sha256-\(ContentsBuilder.digest("a/app:1").hex)\(suffix)"
-        try builder.tag(name, "attached", in: "a/app")
-        let other = "sha256-\(ContentsBuilder.digest("a/app:2").hex)\(suffix)"
-        try builder.manifest("attached to 2", in: "a/app")
-        try builder.tag(other, "attached to 2", in: "a/app")
-        let plan = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app:1"]))
-        #expect(plan.keptTags() == ["a/app:1", "a/app:\(name)"])
-        #expect(!plan.removesManifest("beneath", in: "a/app"))
-        #expect(!plan.removesBlob("blob beneath"))
-        #expect(plan.removesManifest("attached to 2", in: "a/app"))
-    }
-
-    @Test func `signatures of platforms beneath an index stay`() throws {
-        var builder = ContentsBuilder()
-        try builder.manifest("amd64", in: "a/app")
-        try builder.manifest("index", needs: ["amd64"], in: "a/app")
-        try builder.tag("1", "index", in: "a/app")
-        try builder.manifest("signature", in: "a/app")
-        let name = "sha256-\(ContentsBuilder.digest("amd64").hex).sig"
-        try builder.tag(name, "signature", in: "a/app")
-        let plan = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app:1"]))
-        #expect(plan.removedTags().isEmpty)
-    }
-
-    @Test func `signatures in a repository of their own stay, those beside another copy of the image go with it`()
-        throws
-    {
-        var builder = ContentsBuilder()
-        try builder.image("a/app:1")
-        let name = "sha256-\(ContentsBuilder.digest("a/app:1").hex).sig"
-        try builder.manifest("signature", in: "signatures")
-        try builder.tag(name, "signature", in: "signatures")
-        try builder.manifest("attestation", subject: "a/app:1", in: "attestations")
-        // Another copy of the same image, which nobody requires.
-        try builder.manifest("a/app:1", needs: ["a/app:1/config", "a/app:1/layer"], in: "b/copy")
-        try builder.tag("1", "a/app:1", in: "b/copy")
-        try builder.manifest("signature", in: "b/copy")
-        try builder.tag(name, "signature", in: "b/copy")
-        let plan = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app:1"]))
-        #expect(plan.keptTags() == ["a/app:1", "signatures:\(name)"])
-        #expect(!plan.removesManifest("attestation", in: "attestations"))
-        #expect(plan.repository("b/copy")?.isRemoved == true)
-        #expect(!plan.removesBlob("a/app:1/layer"))
-    }
-
     @Test func `the revision that a tag had before goes`() throws {
         var builder = ContentsBuilder()
         try builder.image("a/app:1")
@@ -199,6 +137,16 @@ import Testing
         )
         #expect(plan.missing.first?.candidates == ["library/redis:7", "redis:7"])
         #expect(plan.missing.map(\.place) == ["required.txt:2", "required.txt:3", "required.txt:4"])
+    }
+
+    @Test func `a tag at the empty index of a removal that broke off is a missing image`() throws {
+        var builder = ContentsBuilder()
+        try builder.image("a/other:1")
+        try builder.manifest("empty", in: "a/app")
+        try builder.tag("1", "empty", in: "a/app")
+        try builder.change("a/app") { $0.manifests[ContentsBuilder.digest("empty")]?.isThrowAway = true }
+        let plan = try PrunePlanner.plan(builder.contents, keeping: .of(["a/app:1", "a/other:1"]))
+        #expect(plan.missing.map(\.reference) == ["docker.io/a/app:1"])
     }
 
     @Test func `a tag whose manifest is gone is a missing image`() throws {

@@ -121,6 +121,22 @@ import Testing
         #expect(plan.keptTags() == ["app:1", "library/app:1"])
     }
 
+    @Test func `where repositories are named, what is required of others is not missing`() throws {
+        var builder = ContentsBuilder(isStorage: false)
+        try builder.image("app:1")
+        try builder.image("app:2")
+        var planner = PrunePlanner(
+            requirement: try .of(["app:2", "other/app:1", "team/x"]),
+            paths: RequiredPaths(mapping: try PathMapping(), registry: "site.io"),
+            target: "site.io"
+        )
+        #expect(try planner.plan(for: builder.contents).missing.count == 2)
+        planner.selected = [try RepositoryPath(parsing: "app")]
+        let plan = try planner.plan(for: builder.contents)
+        #expect(plan.missing.isEmpty)
+        #expect(plan.removedTags() == ["app:1"])
+    }
+
     @Test func `a prefix limits what may be touched`() throws {
         var builder = ContentsBuilder()
         for path in ["m/a/app", "m/b/app", "a/app", "mm/app"] { try builder.image("\(path):1") }

@@ -157,6 +157,19 @@ import Testing
         try await site.expect(expected)
     }
 
+    @Test(arguments: [PruneWay.embedded, .docker])
+    func `signatures of what was not read stay`(way: PruneWay) async throws {
+        var site = try PruneSite(way)
+        let app = try site.addImage("app", tag: "1")
+        let signature = try site.builder.artifact(payload: Array("signature".utf8))
+        let name = "sha256-\(app.digest.hex).sig"
+        try site.add(signature, "sigs", tag: name)
+        let junk = try site.addImage("sigs", tag: "junk")
+        let report = try await site.prune(keeping: .of(["app:1"], only: ["sigs"]))
+        #expect(report.outcome == .done)
+        try await site.expect(.init(kept: [(signature, "sigs", name)], goneManifests: [(junk, "sigs")]))
+    }
+
     @Test(arguments: PruneWay.allCases)
     func `a registry that is empty is pruned to nothing`(way: PruneWay) async throws {
         let site = try PruneSite(way)

@@ -115,6 +115,59 @@ import Testing
         )
     }
 
+    /// What is away, as a disk that is not mounted, and what is said.
+    @Test(arguments: [("repositories", "--allow-empty"), ("blobs", "is the directory of the blobs mounted?")])
+    func `a storage of which a part is away is refused`(part: String, message: String) async throws {
+        var site = try PruneSite(.directory)
+        let image = try site.addImage("a/app", tag: "1")
+        let (path, away) = (base(site) + "/" + part, base(site) + "/away")
+        try FileManager.default.moveItem(atPath: path, toPath: away)
+        var told = ""
+        do {
+            let report = try await site.prune(keeping: .of([], newest: 3))
+            #expect(report.outcome == .failed)
+            told = report.failures.map(\.message).joined()
+        } catch {
+            told = "\(error)"
+        }
+        #expect(told.contains(message))
+        try FileManager.default.moveItem(atPath: away, toPath: path)
+        try await site.expect(.init(kept: [(image, "a/app", "1")]))
+    }
+
+    @Test func `while a link leads to a disk that is not there, no blob goes`() async throws {
+        var site = try PruneSite(.directory)
+        let kept = try site.addImage("b/app", tag: "1")
+        let gone = try site.addImage("b/app", tag: "0")
+        let away = try site.addImage("team/app", tag: "1")
+        let (path, disk) = (base(site) + "/repositories/team", base(site) + "/disk")
+        try FileManager.default.moveItem(atPath: path, toPath: disk)
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/nowhere/at/all")
+        let report = try await site.prune(["b/app:1"])
+        #expect(report.outcome == .partial)
+        #expect(report.removed?.tagCount == 1)
+        #expect(report.removed?.blobCount == 0)
+        #expect(report.failures.contains { $0.message.contains("leads nowhere") })
+        try FileManager.default.removeItem(atPath: path)
+        try FileManager.default.moveItem(atPath: disk, toPath: path)
+        #expect(gone.blobs.allSatisfy { site.storage.hasBlob($0.digest) })
+        try await site.expect(.init(kept: [(kept, "b/app", "1"), (away, "team/app", "1")], goneTags: [("b/app", "0")]))
+    }
+
+    @Test func `blobs that are those of another registry, by a link, stay`() async throws {
+        var site = try PruneSite(.directory)
+        let image = try site.addImage("a/app", tag: "1")
+        var other = try PruneSite(.directory)
+        try other.addImage("b/app", tag: "1")
+        try FileManager.default.removeItem(atPath: base(other) + "/blobs")
+        let blobs = base(site) + "/blobs"
+        try FileManager.default.createSymbolicLink(atPath: base(other) + "/blobs", withDestinationPath: blobs)
+        let report = try await other.prune(keeping: .of([], newest: 1)) { $0.allowsEmpty = true }
+        #expect(report.removed?.blobCount ?? 0 == 0)
+        #expect(report.failures.contains { $0.message.contains("the blobs of another registry") })
+        try await site.expect(.init(kept: [(image, "a/app", "1")]))
+    }
+
     @Test func `a repository under two names is left as it is`() async throws {
         var site = try PruneSite(.directory)
         let image = try site.addImage("a/app", tag: "1")

@@ -121,3 +121,11 @@ func content(_ count: Int, seed: UInt64 = 1, _ algorithm: Digest.Algorithm = .sh
     let bytes = RandomBytes.make(count: count, seed: seed)
     return (bytes, try Digest.of(bytes, algorithm: algorithm))
 }
+
+extension RepositorySurvey {
+    /// Whether there is nothing in it: a removal that was killed leaves such directories, as do tags that were removed.
+    var isEmpty: Bool {
+        tags.isEmpty && ghostTags.isEmpty && manifests.isEmpty && danglingManifests.isEmpty && layers.isEmpty
+            && damage.isEmpty
+    }
+}

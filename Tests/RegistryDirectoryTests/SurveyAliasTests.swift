@@ -86,8 +86,14 @@ import Testing
         try expect(aliased: ["d"], others: ["a/b", "a/b/c"])
     }
 
-    @Test func `links to nowhere, in a circle or to a file are passed over`() throws {
+    @Test func `a link to nowhere is told, as what it leads to may be on a disk that is not there`() throws {
         link("nowhere", to: "/nowhere/at/all")
+        let survey = try registry.directory.survey()
+        #expect(survey.damage.map(\.subject) == [.directory])
+        #expect(survey.damage.first?.path.hasSuffix("/nowhere") == true)
+    }
+
+    @Test func `links in a circle or to a file are passed over`() throws {
         link("circle", to: "circle")
         try scratch.write("x", to: "file")
         link("file", to: scratch.path("file"))

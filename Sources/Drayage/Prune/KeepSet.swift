@@ -1,8 +1,8 @@
 /// What of a registry stays, and why: a set that is closed under everything that an image needs and that belongs to it.
 ///
 /// Whatever is kept keeps what is beneath it, what refers to it by its subject, and what is listed or signed for it under
-/// the tags that clients make for that. These stand mostly beside their subject; where they stand in a repository of
-/// their own, which does not have the subject, they are kept as well.
+/// the tags that clients make for that. These stand mostly beside their subject, or in a repository of their own, which
+/// does not have the subject. Those beside another copy of it are that copy's, unless there are no others.
 struct KeepSet {
     /// What stays of one repository, with the reasons.
     struct Kept {
@@ -10,29 +10,28 @@ struct KeepSet {
         var manifests: [Digest: String] = [:]
     }
 
-    /// What belongs to a manifest without being beneath it.
-    private struct Attachments {
-        /// The manifests that have a digest as their subject.
-        var referrers: [Digest: [Digest]] = [:]
-        /// The tags that are named after a digest.
-        var tags: [AttachmentTag.Key: [Tag]] = [:]
-    }
-
     let contents: RegistryContents
     /// What stays, in the order of the repositories.
     private(set) var kept: [Kept]
 
-    private var attachments: [Attachments] = []
-    /// Those whose subject is not in their own repository.
-    private var strayReferrers: [Digest: [(repository: Int, digest: Digest)]] = [:]
-    private var strayTags: [AttachmentTag.Key: [(repository: Int, tag: Tag)]] = [:]
+    /// The manifests that have a digest as their subject, in whichever repository.
+    private var referrers: [Digest: [(repository: Int, digest: Digest)]] = [:]
+    /// The tags that are named after a digest, in whichever repository.
+    private var namedTags: [AttachmentTag.Key: [(repository: Int, tag: Tag)]] = [:]
     private var queue: [(repository: Int, digest: Digest)] = []
 
     /// Starts with nothing that stays.
     init(_ contents: RegistryContents) {
         self.contents = contents
         kept = contents.repositories.map { _ in Kept() }
-        for index in contents.repositories.indices { collectAttachments(of: index) }
+        for (index, repository) in contents.repositories.enumerated() {
+            for (digest, facts) in repository.manifests {
+                if let subject = facts.subject { referrers[subject, default: []].append((index, digest)) }
+            }
+            for tag in repository.allTags {
+                if let key = AttachmentTag.Key(of: tag) { namedTags[key, default: []].append((index, tag)) }
+            }
+        }
     }
 
     /// Keeps a tag, and what it points at.
@@ -48,62 +47,63 @@ struct KeepSet {
         queue.append((repository, digest))
     }
 
+    /// Keeps what belongs to nothing in its own repository: it may belong to something that was not read.
+    mutating func keepStrayAttachments() {
+        let reason = "what it belongs to may be where nothing was read"
+        for (index, repository) in contents.repositories.enumerated() {
+            for (digest, facts) in repository.manifests {
+                guard let subject = facts.subject, !repository.has(subject) else { continue }
+                keep(digest, in: index, because: reason)
+                for (tag, target) in repository.tags where target == digest { keep(tag, in: index, because: reason) }
+            }
+            let named = repository.allTags.compactMap { tag in AttachmentTag.Key(of: tag).map { (tag, $0) } }
+            guard !named.isEmpty else { continue }
+            let own = Set((Array(repository.manifests.keys) + repository.damagedManifests).map(AttachmentTag.Key.init))
+            for (tag, key) in named where !own.contains(key) { keep(tag, in: index, because: reason) }
+        }
+    }
+
     /// Adds what the kept things need and what belongs to them, until nothing is missing.
     mutating func close() {
         while let (repository, digest) = queue.popLast() {
             for need in contents.repositories[repository].manifests[digest]?.needs ?? [] {
                 keep(need.digest, in: repository, because: "beneath \(digest)")
             }
-            for referrer in attachments[repository].referrers[digest] ?? [] {
-                keep(referrer, in: repository, because: "refers to \(digest)")
-            }
-            for referrer in strayReferrers[digest] ?? [] {
+            for referrer in nearest(referrers[digest] ?? [], to: digest, in: repository, \.repository) {
                 keep(referrer.digest, in: referrer.repository, because: "refers to \(digest)")
             }
-            let key = AttachmentTag.Key(digest)
-            for tag in attachments[repository].tags[key] ?? [] {
-                keep(tag, in: repository, because: "belongs to \(digest)")
-            }
-            for stray in strayTags[key] ?? [] {
-                keep(stray.tag, in: stray.repository, because: "belongs to \(digest)")
+            for named in nearest(namedTags[AttachmentTag.Key(digest)] ?? [], to: digest, in: repository, \.repository) {
+                keep(named.tag, in: named.repository, because: "belongs to \(digest)")
             }
         }
         keepTagsOfReferrers()
     }
 
-    /// Keeps the tags of kept referrers: without the Referrers API there is no other way to find them.
-    private mutating func keepTagsOfReferrers() {
-        for (index, repository) in contents.repositories.enumerated() {
-            for (tag, digest) in repository.tags where kept[index].tags[tag] == nil {
-                guard let reason = kept[index].manifests[digest], reason.hasPrefix("refers to ") else { continue }
-                kept[index].tags[tag] = reason
-            }
+    /// Of what belongs to a manifest in one repository, that which is kept for its sake.
+    private func nearest<Item>(
+        _ items: [Item],
+        to digest: Digest,
+        in repository: Int,
+        _ place: KeyPath<Item, Int>
+    ) -> [Item] {
+        let near = items.filter { item in
+            let index = item[keyPath: place]
+            return index == repository || !contents.repositories[index].has(digest)
         }
+        return near.isEmpty ? items : near
     }
 
-    private mutating func collectAttachments(of index: Int) {
-        let repository = contents.repositories[index]
-        var own = Attachments()
-        for (digest, facts) in repository.manifests {
-            guard let subject = facts.subject else { continue }
-            if repository.has(subject) {
-                own.referrers[subject, default: []].append(digest)
-            } else {
-                strayReferrers[subject, default: []].append((index, digest))
+    /// Keeps the tags of kept referrers: without the Referrers API there is no other way to find them.
+    private mutating func keepTagsOfReferrers() {
+        let all = kept.reduce(into: Set<Digest>()) { $0.formUnion($1.manifests.keys) }
+        for (index, repository) in contents.repositories.enumerated() {
+            for (tag, digest) in repository.tags where kept[index].tags[tag] == nil {
+                guard kept[index].manifests[digest] != nil, let subject = repository.manifests[digest]?.subject,
+                    all.contains(subject)
+                else { continue }
+                kept[index].tags[tag] = "refers to \(subject)"
             }
         }
-        let named = repository.allTags.compactMap { tag in AttachmentTag.Key(of: tag).map { (tag, $0) } }
-        if !named.isEmpty {
-            let keys = Set((Array(repository.manifests.keys) + repository.damagedManifests).map(AttachmentTag.Key.init))
-            for (tag, key) in named {
-                if keys.contains(key) {
-                    own.tags[key, default: []].append(tag)
-                } else {
-                    strayTags[key, default: []].append((index, tag))
-                }
-            }
-        }
-        attachments.append(own)
     }
 }
 
@@ -113,7 +113,7 @@ enum AttachmentTag {
     ///
     /// Spec: distribution "Referrers Tag Schema". Cosign's tags have the same name with `.sig`, `.att` or `.sbom` after it.
     struct Key: Hashable {
-        let text: Substring
+        private let text: Substring
 
         init(_ digest: Digest) { text = "\(digest.algorithm.rawValue)-\(digest.hex.prefix(64))" }
 

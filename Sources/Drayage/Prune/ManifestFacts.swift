@@ -10,6 +10,16 @@ struct ManifestFacts: Sendable, Hashable {
         let digest: Digest
         /// Its size in bytes, as the manifest states it; 0 where it states none.
         let byteCount: Int64
+        /// What it is: an index need not have all its manifests, and registries need not have every layer.
+        var kind = Kind.blob
+    }
+
+    /// What is needed.
+    enum Kind: Sendable {
+        case manifest
+        case blob
+        /// A layer that its maker asks not to be distributed.
+        case foreignLayer
     }
 
     /// The bytes of the manifest itself.
@@ -22,6 +32,11 @@ struct ManifestFacts: Sendable, Hashable {
     let config: Digest?
     /// When it was made, as far as it says so itself.
     var created: Date?
+    /// Whether it is the empty index by which a tag is removed, left over from a removal that broke off.
+    var isThrowAway = false
+
+    /// The manifests directly beneath.
+    var children: [Digest] { needs.filter { $0.kind == .manifest }.map(\.digest) }
 }
 
 extension ManifestFacts {
@@ -41,15 +56,17 @@ extension ManifestFacts {
             || form.fsLayers != nil
         // A type of its own may keep what it needs anywhere.
         guard isKnown else { throw DrayageError(.unverified, "it is no manifest of a known form") }
-        let listed =
-            [form.config].compactMap(\.self) + (form.layers ?? []) + (form.blobs ?? []) + (form.manifests ?? [])
+        let manifests = (form.manifests ?? []).map { $0.need(.manifest) }
+        let blobs = ([form.config].compactMap(\.self) + (form.layers ?? []) + (form.blobs ?? [])).map { part in
+            part.need(part.isForeignLayer ? .foreignLayer : .blob)
+        }
         let bare = (form.fsLayers ?? []).map { Need(digest: $0.blobSum, byteCount: 0) }
         var seen: Set<Digest> = []
-        needs = (listed.map { Need(digest: $0.digest, byteCount: max(0, $0.size ?? 0)) } + bare)
-            .filter { seen.insert($0.digest).inserted }
+        needs = (manifests + blobs + bare).filter { seen.insert($0.digest).inserted }
         byteCount = Int64(bytes.count)
         subject = form.subject?.digest
         config = form.config?.digest
+        isThrowAway = form.annotations?[Document.throwAwayAnnotation] != nil
         created = form.annotations?["org.opencontainers.image.created"].flatMap(Date.init(rfc3339:))
     }
 
@@ -58,6 +75,12 @@ extension ManifestFacts {
         struct Part: Decodable {
             let digest: Digest
             let size: Int64?
+            let mediaType: MediaType?
+            let urls: [String]?
+
+            var isForeignLayer: Bool { mediaType?.isNondistributable == true && urls?.isEmpty == false }
+
+            func need(_ kind: Kind) -> Need { Need(digest: digest, byteCount: max(0, size ?? 0), kind: kind) }
         }
 
         struct Schema1Layer: Decodable {

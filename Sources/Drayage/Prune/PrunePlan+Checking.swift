@@ -59,10 +59,11 @@ extension PrunePlan {
 
 extension PrunePlan.Repository {
     /// What stands against taking the plan's part from a repository as it is now.
-    fileprivate func conflicts(with current: RegistryContents.Repository) -> [String] {
+    func conflicts(with current: RegistryContents.Repository) -> [String] {
         if let reason = current.isLeftAlone { return ["\(repository): \(reason)"] }
         let goingTags = Dictionary(removedTags.map { ($0.tag, $0.digest) }, uniquingKeysWith: { first, _ in first })
         let goingManifests = Set(removedManifests.map(\.digest))
+        let goingLayers = Set(layers)
         var result: [String] = []
         for (tag, digest) in current.tags {
             if let planned = goingTags[tag] {
@@ -77,7 +78,7 @@ extension PrunePlan.Repository {
         }
         for (digest, facts) in current.manifests where !goingManifests.contains(digest) {
             if isRemoved { result.append("\(repository)@\(digest) is new") }
-            for need in facts.needs where goingManifests.contains(need.digest) {
+            for need in facts.needs where goingManifests.contains(need.digest) || goingLayers.contains(need.digest) {
                 result.append("\(repository)@\(digest) needs \(need.digest), which is to go")
             }
         }

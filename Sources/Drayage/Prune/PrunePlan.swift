@@ -139,7 +139,8 @@ extension PrunePlan {
 
     /// Whether something goes, and no image stays of all that may be touched.
     var leavesNothing: Bool {
-        let goes = repositories.contains { !$0.removedTags.isEmpty || !$0.removedManifests.isEmpty }
+        let goes =
+            !blobs.isEmpty || repositories.contains { !$0.removedTags.isEmpty || !$0.removedManifests.isEmpty }
         return goes
             && repositories.allSatisfy {
                 $0.removedTags.count == $0.tags.count && $0.removedManifests.count == $0.manifests.count

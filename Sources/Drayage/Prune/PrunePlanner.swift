@@ -6,22 +6,20 @@ struct PrunePlanner {
     let paths: RequiredPaths
     /// The registry or the directory, as the plan calls it.
     let target: String
+    /// The repositories that were named, where a registry has no catalog; nil for all.
+    var selected: Set<RepositoryPath>?
 
     /// Makes a plan.
     ///
     /// - Throws: ``DrayageError`` with `usage` where a required image can have no name in the registry.
     func plan(for contents: RegistryContents) throws -> PrunePlan {
-        var keeping = KeepSet(contents)
-        let missing = try keepRequired(&keeping)
-        try keepByRule(&keeping)
-        keepUncertain(&keeping)
-        keeping.close()
+        var contents = contents
+        var (keeping, missing) = try keepSet(contents)
+        // A kept image of which a manifest is gone is damage, because of which more is kept.
+        while contents.note(brokenIn: keeping.kept) { (keeping, missing) = try keepSet(contents) }
         let needs = Needs(contents, kept: keeping.kept) { isChangeable($0) && $0.damage.isEmpty }
-        let repositories = zip(contents.repositories, keeping.kept).filter { isInScope($0.0.path) }.map {
-            repository,
-            kept in
-            PrunePlan.Repository(repository, kept: kept, in: contents)
-        }
+        let pairs = zip(contents.repositories, keeping.kept).filter { isInScope($0.0.path) }
+        let repositories = pairs.map { PrunePlan.Repository($0, kept: $1, in: contents) }
         let blobs = needs.unneededBlobs.sorted { $0.digest < $1.digest }
         return PrunePlan(
             target: target,
@@ -30,15 +28,28 @@ struct PrunePlanner {
             freedByteCount: contents.isStorage
                 ? blobs.reduce(0) { $0 + $1.byteCount } : needs.byteCountUnneeded(beneath: repositories),
             missing: missing,
-            problems: problems(of: contents)
+            problems: problems(of: contents) + pairs.flatMap { contents.missingBlobs(of: $0, kept: $1) }
         )
+    }
+
+    private func keepSet(_ contents: RegistryContents) throws -> (KeepSet, [PrunePlan.MissingImage]) {
+        var keeping = KeepSet(contents)
+        let missing = try keepRequired(&keeping)
+        try keepByRule(&keeping)
+        keepTagsOfDigests(&keeping)
+        keepUncertain(&keeping)
+        if !contents.isComplete { keeping.keepStrayAttachments() }
+        keeping.close()
+        return (keeping, missing)
     }
 
     /// Whether a repository is within what may be touched.
     func isInScope(_ path: RepositoryPath) -> Bool {
-        let text = path.description
-        let isBeneath = paths.mapping.prefix.map { text == $0 || text.hasPrefix($0 + "/") } ?? true
-        return isBeneath && requirement.mayTouch(path)
+        isBeneathPrefix(path) && requirement.mayTouch(path) && (selected?.contains(path) ?? true)
+    }
+
+    private func isBeneathPrefix(_ path: RepositoryPath) -> Bool {
+        paths.mapping.prefix.map { path.description == $0 || path.description.hasPrefix($0 + "/") } ?? true
     }
 
     private func isChangeable(_ repository: RegistryContents.Repository) -> Bool {
@@ -69,13 +80,33 @@ struct PrunePlanner {
                 keep(image, in: index, &keeping)
                 isThere = repositories[index].has(image) || isThere
             }
-            // What may not be touched, or not be read, may well be there.
-            guard !isThere, let first = candidates.first, isInScope(first),
-                keeping.contents.unreadable.isDisjoint(with: candidates)
-            else { continue }
+            guard !isThere, isMissing(from: candidates, in: keeping.contents) else { continue }
             missing.append(PrunePlan.MissingImage(image, candidates: candidates))
         }
         return missing
+    }
+
+    /// Whether an image that was not found is missing: what was not read may well be there.
+    private func isMissing(from candidates: [RepositoryPath], in contents: RegistryContents) -> Bool {
+        let own = candidates.filter(isBeneathPrefix)
+        guard own.contains(where: isInScope) else { return false }
+        return contents.isStorage || own.allSatisfy { isInScope($0) && !contents.unreadable.contains($0) }
+    }
+
+    /// Keeps the tags of what is required by its digest, where no other stays at it.
+    ///
+    /// What has no tag at all is taken for garbage by whoever cleans up after us.
+    private func keepTagsOfDigests(_ keeping: inout KeepSet) {
+        let pinned = Set(requirement.images.compactMap(\.reference.digest))
+        guard !pinned.isEmpty else { return }
+        for (index, repository) in keeping.contents.repositories.enumerated() {
+            var tags: [Digest: [Tag]] = [:]
+            for (tag, digest) in repository.tags where pinned.contains(digest) { tags[digest, default: []].append(tag) }
+            for (digest, tags) in tags where keeping.kept[index].manifests[digest] != nil {
+                guard tags.allSatisfy({ keeping.kept[index].tags[$0] == nil }) else { continue }
+                for tag in tags { keeping.keep(tag, in: index, because: "points at \(digest), which is required") }
+            }
+        }
     }
 
     private func keep(_ image: RequiredImage, in index: Int, _ keeping: inout KeepSet) {
@@ -124,13 +155,16 @@ struct PrunePlanner {
 }
 
 extension RegistryContents.Repository {
-    fileprivate func hasTag(_ tag: Tag) -> Bool { tags[tag] != nil || damagedTags.contains(tag) }
+    fileprivate func hasTag(_ tag: Tag) -> Bool {
+        tags[tag] != nil || damagedTags.contains(tag) || ghostTags.contains(tag)
+    }
 
     /// Whether a required image is there: by its digest where it has one, else by its tag, else by any tag.
     fileprivate func has(_ image: RequiredImage) -> Bool {
         if let digest = image.reference.digest { return has(digest) }
         guard let tag = image.reference.tag else { return !allTags.isEmpty }
-        return damagedTags.contains(tag) || tags[tag].map(has) ?? false
+        guard let digest = tags[tag] else { return damagedTags.contains(tag) }
+        return has(digest) && manifests[digest]?.isThrowAway != true
     }
 
     /// The tags of the newest images, each with the reason to keep it.

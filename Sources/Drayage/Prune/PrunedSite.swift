@@ -6,6 +6,9 @@ struct PrunedSite: PrunedRegistry {
     let paths: RequiredPaths
     private let reader: RegistryReader
     private let removal: RegistryRemoval
+    let selected: Set<RepositoryPath>?
+    /// Whether everything that the registry has is read.
+    private let readsAll: Bool
     private let progress: ProgressHandler
 
     /// Prepares to read and to remove.
@@ -21,7 +24,10 @@ struct PrunedSite: PrunedRegistry {
     ) throws {
         let paths = RequiredPaths(mapping: PathMapping(of: mapping), registry: mapping.target.registry)
         var selection = RegistryReader.Selection()
-        selection.repositories = options.repositories.isEmpty ? nil : options.repositories
+        selected = options.repositories.isEmpty ? nil : Set(options.repositories)
+        selection.repositories = selected.map(Array.init)
+        readsAll =
+            selected == nil && mapping.target.prefix == nil && requirement?.repositoryGlobs.isEmpty ?? false
         if let requirement {
             selection.includes = { requirement.mayTouch($0) }
             selection.readsAges = requirement.newestCount != nil
@@ -44,17 +50,27 @@ struct PrunedSite: PrunedRegistry {
             client: client,
             registry: mapping.target.registry,
             parallelism: parallelism,
-            progress: progress
+            progress: progress,
+            conflicts: { [reader] planned in
+                let contents = try await reader.read([planned.repository])
+                return contents.problems.map(\.message) + contents.repositories.flatMap(planned.conflicts)
+            }
         )
     }
 
-    func contents() async throws -> RegistryContents { try await reader.read() }
+    func contents() async throws -> RegistryContents {
+        var contents = try await reader.read()
+        contents.isComplete = contents.isComplete && readsAll
+        return contents
+    }
 
     func contents(concerning plan: PrunePlan) async throws -> RegistryContents {
         let contents = try await reader.read(plan.repositories.filter(\.isChanged).map(\.repository))
         // What cannot be read now cannot be compared with the plan.
-        guard let problem = contents.problems.first else { return contents }
-        throw DrayageError(.other, problem.message)
+        guard contents.problems.isEmpty else {
+            throw DrayageError(.other, contents.problems.map(\.message).joined(separator: "\n"))
+        }
+        return contents
     }
 
     func remove(_ plan: PrunePlan) async throws -> PruneOutcome {

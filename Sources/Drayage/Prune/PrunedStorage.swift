@@ -6,12 +6,15 @@ import Synchronization
 final class PrunedStorage: PrunedRegistry {
     let name: String
     let paths: RequiredPaths
-    private let directory: RegistryDirectory
+    let selected: Set<RepositoryPath>? = nil
+    let directory: RegistryDirectory
     private let grace: Duration?
     private let readsAges: Bool
-    private let progress: ProgressHandler
+    let progress: ProgressHandler
     /// What is known of manifests, which never change.
     private let known = Mutex<[Digest: ManifestFacts]>([:])
+    /// The repositories in which empty directories may be removed: what a prune that was killed has left.
+    let tidied = Mutex<Set<RepositoryPath>>([])
 
     /// Opens and locks a directory.
     ///
@@ -35,7 +38,7 @@ final class PrunedStorage: PrunedRegistry {
     func contents() async throws -> RegistryContents {
         try await blocking { [self] in
             let survey = try survey()
-            progress(.resolving(count: survey.repositories.count))
+            try checkBlobs(survey)
             var contents = RegistryContents(isStorage: true)
             contents.blobs = survey.blobs
             let uploads = Dictionary(grouping: survey.uploads, by: \.repository)
@@ -43,9 +46,10 @@ final class PrunedStorage: PrunedRegistry {
                 var repository = try repository(found)
                 repository.uploadCount = uploads[found.path]?.count ?? 0
                 contents.repositories.append(repository)
-                progress(.resolved(name: found.path.description))
             }
             try pin(survey, &contents)
+            let certain = contents.repositories.filter { $0.damage.isEmpty && $0.isLeftAlone == nil }.map(\.path)
+            tidied.withLock { $0 = Set(certain) }
             return contents
         }
     }
@@ -69,7 +73,8 @@ final class PrunedStorage: PrunedRegistry {
 
     /// Looks at everything, and refuses where somebody may be writing.
     private func survey() throws -> DirectorySurvey {
-        let survey = try directory.survey()
+        progress(.resolving(count: 0))
+        let survey = try directory.survey { [progress] in progress(.resolved(name: $0.description)) }
         guard let grace, let youngest = survey.youngest else { return survey }
         let age = Duration.sinceEpoch - youngest.time
         guard age < grace else { return survey }
@@ -80,6 +85,17 @@ final class PrunedStorage: PrunedRegistry {
             \(youngest.path) was written \(told), so a registry may be running on \(name), or an upload be in progress; \
             stop it and wait until nothing is younger than \(grace.components.seconds) s, or give --grace 0s
             """
+        )
+    }
+
+    /// Refuses a storage without any blob whose repositories have links to some: it is not all there.
+    private func checkBlobs(_ survey: DirectorySurvey) throws {
+        guard survey.blobs.isEmpty else { return }
+        let linked = survey.repositories.first { !$0.layers.isEmpty || !$0.danglingManifests.isEmpty }
+        guard let linked else { return }
+        throw DrayageError(
+            .other,
+            "\(name) holds no blob, but \(linked.path) has links to some: is the directory of the blobs mounted?"
         )
     }
 
@@ -142,59 +158,10 @@ final class PrunedStorage: PrunedRegistry {
             for case .layer(let digest) in repository.damage.map(\.subject) { contents.pinnedBlobs.insert(digest) }
         }
         let damage = survey.damage + survey.foreign.flatMap(\.damage)
-        if !damage.isEmpty { contents.pinnedBlobs.formUnion(survey.blobs.keys) }
+        let unlisted = survey.repositories.flatMap(\.damage).filter { $0.subject == .directory }
+        guard !damage.isEmpty || !unlisted.isEmpty else { return }
+        contents.pinnedBlobs.formUnion(survey.blobs.keys)
+        contents.isComplete = false
         contents.problems = damage.map { Report.Failure(subject: name, message: "\($0)", exitCode: .failed) }
-    }
-}
-
-// MARK: - Removing
-
-extension PrunedStorage {
-    func remove(_ plan: PrunePlan) async throws -> PruneOutcome {
-        let removal = DirectoryRemoval(
-            repositories: plan.repositories.filter(\.isChanged).map { repository in
-                DirectoryRemoval.Repository(
-                    repository.repository,
-                    tags: repository.removedTags.map(\.tag),
-                    manifests: repository.removedManifests.map(\.digest),
-                    layers: repository.layers,
-                    isWhole: repository.isRemoved
-                )
-            },
-            blobs: plan.blobs.map(\.digest)
-        )
-        let layerCount = plan.repositories.reduce(0) { $0 + $1.layers.count }
-        progress(.removing(count: plan.removalCount + layerCount))
-        let isCancelled = Atomic(false)
-        let done = try await withTaskCancellationHandler {
-            try await blocking { [directory, progress] in
-                try directory.remove(removal) {
-                    progress(.removed)
-                    return isCancelled.load(ordering: .relaxed)
-                }
-            }
-        } onCancel: {
-            isCancelled.store(true, ordering: .relaxed)
-        }
-        // A failure stops it, too.
-        guard !done.wasStopped || !done.failures.isEmpty else { throw CancellationError() }
-        return outcome(of: done)
-    }
-
-    private func outcome(of done: RemovalOutcome) -> PruneOutcome {
-        var outcome = PruneOutcome()
-        outcome.tagCount = done.tagCount
-        outcome.manifestCount = done.manifestCount
-        outcome.blobCount = done.blobCount
-        outcome.repositoryCount = done.repositoryCount
-        outcome.freedByteCount = done.freedByteCount
-        outcome.failures = done.failures.map {
-            Report.Failure(subject: name, message: "removing \($0)", exitCode: .failed)
-        }
-        if done.hasKeptBlobs {
-            let message = "what could not be removed may need blobs, so no blob was removed; the same command goes on"
-            outcome.failures.append(Report.Failure(subject: name, message: message, exitCode: .failed))
-        }
-        return outcome
     }
 }

@@ -102,6 +102,7 @@ public struct Pruner: Sendable {
             try plan.check(for: registry.name)
             var report = Report(pruning: plan)
             report.refuse(options)
+            if options.isDryRun { try await check(plan, on: registry) }
             if !options.isDryRun, report.outcome != .failed {
                 try await carryOut(plan, on: registry, &report, approve: approve)
             }
@@ -115,17 +116,23 @@ public struct Pruner: Sendable {
         _ report: inout Report,
         approve: Approval
     ) async throws {
-        guard !plan.isEmpty else { return report.conclude(PruneOutcome()) }
+        // Then there may be empty directories, which nobody has to be asked about.
+        guard !plan.isEmpty else { return report.conclude(try await registry.remove(plan)) }
         progress(.awaitingApproval)
         guard try await approve(plan) else {
             throw DrayageError(.other, "it was not confirmed, so nothing was removed")
         }
+        try await check(plan, on: registry)
+        report.conclude(try await registry.remove(plan))
+    }
+
+    /// Holds a plan against the registry as it is now.
+    private func check(_ plan: PrunePlan, on registry: any PrunedRegistry) async throws {
         let conflicts = plan.conflicts(with: try await registry.contents(concerning: plan))
         guard conflicts.isEmpty else {
             let reason = "\(registry.name) has changed since the plan was made, so nothing was removed; plan again"
             throw DrayageError(.other, ([reason] + conflicts.sorted()).joined(separator: "\n"))
         }
-        report.conclude(try await registry.remove(plan))
     }
 
     private func withRegistry(
@@ -172,6 +179,8 @@ protocol PrunedRegistry: Sendable {
     var name: String { get }
     /// How images are named in it.
     var paths: RequiredPaths { get }
+    /// The repositories to which it is limited; nil for all.
+    var selected: Set<RepositoryPath>? { get }
     /// Reads it.
     func contents() async throws -> RegistryContents
     /// Reads what a plan changes, as it is now.
@@ -182,6 +191,6 @@ protocol PrunedRegistry: Sendable {
 
 extension PrunedRegistry {
     fileprivate func planner(_ requirement: PruneRequirement) -> PrunePlanner {
-        PrunePlanner(requirement: requirement, paths: paths, target: name)
+        PrunePlanner(requirement: requirement, paths: paths, target: name, selected: selected)
     }
 }

@@ -16,9 +16,9 @@ struct RegistryContents: Sendable {
         var damagedManifests: Set<Digest> = []
         /// The tags that are there and whose digest cannot be read.
         var damagedTags: Set<Tag> = []
-        /// The tags of which there is a directory that points nowhere, as a broken write leaves them.
+        /// The tags that are listed and point nowhere, as a broken write leaves them.
         ///
-        /// There are some in a storage directory alone. They are no tags, but a registry lists them.
+        /// They are no tags, but a registry lists them.
         var ghostTags: Set<Tag> = []
         /// The blobs that the repository has a link to; empty where an API is asked, which lists none.
         var layers: Set<Digest> = []
@@ -36,6 +36,8 @@ struct RegistryContents: Sendable {
 
     /// Whether they are those of a storage directory, and complete.
     let isStorage: Bool
+    /// Whether all repositories were read, so that what belongs to none of their manifests belongs to nothing.
+    var isComplete = true
     /// The repositories, sorted by path.
     var repositories: [Repository] = []
     /// The blobs and manifests in the storage with their sizes; empty where an API is asked.

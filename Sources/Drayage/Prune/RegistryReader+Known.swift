@@ -1,4 +1,3 @@
-import FoundationEssentials
 import RegistryClient
 import Synchronization
 
@@ -6,8 +5,6 @@ import Synchronization
 struct KnownManifest: Sendable {
     /// What it says.
     var facts: ManifestFacts
-    /// The manifests directly beneath.
-    let children: [Digest]
     /// The manifests that refer to it.
     var referrers: [Digest] = []
 
@@ -17,16 +14,6 @@ struct KnownManifest: Sendable {
     /// - Throws: ``DrayageError`` where it has no form that is known.
     init(parsing bytes: [UInt8]) throws {
         facts = try ManifestFacts(parsing: bytes)
-        // The facts were read from the same bytes, so this cannot fail.
-        children = try JSONDecoder().decode(Form.self, from: Data(bytes)).manifests?.map(\.digest) ?? []
-    }
-
-    private struct Form: Decodable {
-        struct Child: Decodable {
-            let digest: Digest
-        }
-
-        let manifests: [Child]?
     }
 }
 

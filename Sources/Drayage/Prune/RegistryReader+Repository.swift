@@ -15,7 +15,8 @@ extension RegistryReader {
     /// What came of the attempt to read a tag.
     private enum TagFinding: Sendable {
         case found(Tag, Digest)
-        case absent
+        /// It is listed, and there is nothing behind it.
+        case ghost(Tag)
         case damaged(Tag?, String)
     }
 
@@ -36,7 +37,7 @@ extension RegistryReader {
         for finding in try await tags(of: repository) {
             switch finding {
             case .found(let tag, let digest): contents.tags[tag] = digest
-            case .absent: break
+            case .ghost(let tag): contents.ghostTags.insert(tag)
             case .damaged(let tag, let message):
                 if let tag { contents.damagedTags.insert(tag) }
                 contents.damage.append(message)
@@ -62,7 +63,7 @@ extension RegistryReader {
                 let parsed = try Tag(parsing: name)
                 tag = parsed
                 let digest = try await self.client.headManifest(.tag(parsed), in: repository, types: .any)
-                return digest.map { .found(parsed, $0) } ?? .absent
+                return digest.map { .found(parsed, $0) } ?? .ghost(parsed)
             } catch {
                 return .damaged(tag, try Self.message("\(repository):\(name)", error))
             }
@@ -106,7 +107,7 @@ extension RegistryReader {
 
     /// What is beneath a manifest, and what refers to it; nil where that is more than is followed.
     private static func steps(after step: Step, _ manifest: KnownManifest) -> [Step]? {
-        let (children, referrers) = (manifest.children, manifest.referrers)
+        let (children, referrers) = (manifest.facts.children, manifest.referrers)
         guard max(children.count, referrers.count) <= ImageIndex.childLimit,
             children.isEmpty || step.level <= ImageIndex.nestingLimit,
             referrers.isEmpty || step.referral < ImageIndex.nestingLimit
@@ -116,7 +117,7 @@ extension RegistryReader {
     }
 
     private static func excess(of manifest: KnownManifest) -> DocumentError {
-        let count = max(manifest.children.count, manifest.referrers.count)
+        let count = max(manifest.facts.children.count, manifest.referrers.count)
         return DocumentError(count > ImageIndex.childLimit ? .tooManyChildren(count: count) : .nestedTooDeep)
     }
 

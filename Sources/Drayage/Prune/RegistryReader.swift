@@ -60,6 +60,7 @@ final class RegistryReader: Sendable {
         progress(.resolving(count: paths.count))
         var contents = try await read(paths) { [progress] in progress(.resolved(name: $0.description)) }
         contents.problems = problems + contents.problems
+        contents.isComplete = contents.isComplete && problems.isEmpty
         return contents
     }
 
@@ -87,6 +88,7 @@ final class RegistryReader: Sendable {
             case .failure(let error):
                 errors.append(error)
                 contents.unreadable.insert(path)
+                contents.isComplete = false
                 contents.problems.append(Report.Failure(subject: path.description, error: error))
             }
         }

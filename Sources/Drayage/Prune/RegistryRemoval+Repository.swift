@@ -125,18 +125,31 @@ struct RepositoryRemoval {
         let own = throwAway.descriptor.digest
         let name = ManifestTarget.tag(tag).name(in: repository)
         try await client.putManifest(throwAway, as: .tag(tag), in: repository)
-        guard try await head(.tag(tag)) == own else {
-            throw DrayageError(.other, "\(name) was pointed at the empty index \(own), but is at another manifest")
-        }
-        guard try await client.deleteManifest(.digest(own), in: repository) != .unsupported else {
-            throw DrayageError(.other, "\(name) points at the empty index \(own), which the registry does not delete")
-        }
-        guard try await head(.tag(tag)) == nil else {
-            throw DrayageError(.other, "\(name) is still there, although its manifest was deleted")
+        do {
+            try await remove(throwAway, of: tag)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            let left = "\(name) was pointed at the empty index \(own), from which the same command removes it"
+            throw DrayageError(.other, left, underlying: error)
         }
         outcome.tagCount += 1
         guard let digest, try await head(.digest(digest)) == nil else { return }
         throw DrayageError(.unverified, "\(repository)@\(digest) is gone, which was to stay without the tag \(tag)")
+    }
+
+    /// Removes the manifest that a tag was pointed at, and the tag with it.
+    private func remove(_ throwAway: Document, of tag: Tag) async throws {
+        let own = throwAway.descriptor.digest
+        guard try await head(.tag(tag)) == own else {
+            throw DrayageError(.other, "the tag is at another manifest already")
+        }
+        guard try await client.deleteManifest(.digest(own), in: repository) != .unsupported else {
+            throw DrayageError(.other, "the registry does not delete it")
+        }
+        guard try await head(.tag(tag)) == nil else {
+            throw DrayageError(.other, "the tag is still there, although its manifest was deleted")
+        }
     }
 
     /// Whether a tag is there; where it is, it must still be at the manifest that the plan says.

@@ -13,6 +13,8 @@ struct RegistryRemoval: Sendable {
     let parallelism: Int
     /// Hears of each tag and each manifest that is gone.
     let progress: ProgressHandler
+    /// What stands against a repository's part of the plan, as the repository is now.
+    var conflicts: @Sendable (PrunePlan.Repository) async throws -> [String] = { _ in [] }
 
     /// Removes what the plan says, repository by repository.
     ///
@@ -30,6 +32,12 @@ struct RegistryRemoval: Sendable {
         let tagDeletion = TagDeletion()
         do {
             try await forEachConcurrently(planned, limit: parallelism) { planned in
+                // What goes before it may have taken an hour.
+                let conflicts = try await conflicts(planned)
+                guard conflicts.isEmpty else {
+                    outcome.withLock { $0.note(conflicts, in: planned.repository) }
+                    return []
+                }
                 let removal = RepositoryRemoval(
                     client: client,
                     repository: try repository(planned.repository),
