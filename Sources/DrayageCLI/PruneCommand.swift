@@ -31,7 +31,7 @@ struct PruneCommand: AsyncParsableCommand {
     @Argument(help: "The registry, or the path of a storage directory.", completion: .directory)
     var target: String
 
-    @OptionGroup var images: ImageListArguments
+    @OptionGroup(title: "What stays") var images: ImageListArguments
     @OptionGroup(title: "What stays") var rules: PruneRuleArguments
     @OptionGroup(title: "How it is done") var execution: PruneExecutionArguments
     @OptionGroup(title: "Registries") var connection: ConnectionArguments
@@ -166,10 +166,16 @@ struct PruneExecutionArguments: ParsableArguments {
     @Flag(help: "Print what would go and what stays, and why, and remove nothing.")
     var dryRun = false
 
-    @Option(help: "Write the plan to a file as JSON, and remove nothing.", completion: .file(extensions: ["json"]))
+    @Option(
+        help: ArgumentHelp("Write the plan to a file as JSON, and remove nothing.", valueName: "file"),
+        completion: .file(extensions: ["json"])
+    )
     var plan: String?
 
-    @Option(help: "Carry out a plan from a file, and nothing else.", completion: .file(extensions: ["json"]))
+    @Option(
+        help: ArgumentHelp("Carry out a plan from a file, and nothing else.", valueName: "file"),
+        completion: .file(extensions: ["json"])
+    )
     var apply: String?
 
     @Flag(name: .shortAndLong, help: "Do not ask.")
