@@ -157,6 +157,26 @@ import Testing
         try await site.expect(expected)
     }
 
+    @Test(arguments: [PruneWay.directory, .embedded])
+    func `images by SHA-512 are kept and removed as any other`(way: PruneWay) async throws {
+        var site = try PruneSite(way)
+        site.builder.algorithm = .sha512
+        let kept = try site.add(try site.builder.multiPlatform(), "a/app", tag: "1")
+        let signature = try site.builder.artifact(payload: Array("signature".utf8))
+        let name = "sha512-\(kept.digest.hex.prefix(64))"
+        try site.add(signature, "a/app", tag: name)
+        let referrer = try site.builder.artifact(payload: Array("sbom".utf8), subject: kept)
+        try site.add(referrer, "a/app")
+        let gone = try site.add(try site.builder.multiPlatform(), "a/app", tag: "0")
+        try await #expect(site.prune(["a/app:1"]).outcome == .done)
+        // Debian's registry gives out no manifest by SHA-512.
+        for (image, tag) in [(kept, "1" as String?), (signature, name), (referrer, nil)] {
+            try expect(site.storage, has: image, "a/app", tag: tag)
+        }
+        #expect(try site.storage.revisions(repository: "a/app").isDisjoint(with: gone.documents.map(\.digest)))
+        #expect(site.storage.tags(repository: "a/app") == ["1", name].sorted())
+    }
+
     @Test(arguments: [PruneWay.embedded, .docker])
     func `signatures of what was not read stay`(way: PruneWay) async throws {
         var site = try PruneSite(way)
