@@ -50,9 +50,12 @@ struct BundleFill: Sendable {
         for repository in sources[blob.digest] {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
-                try await client.fetchBlob(blob, from: repository) { bytes, offset in
+                let sink: BlobSink = { bytes, offset in
                     try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
                     progress(.blobAdvanced(blob.digest, byteCount: Int64(bytes.byteCount)))
+                }
+                try await client.fetchBlob(blob, from: repository, into: sink) { lost in
+                    progress(.blobAdvanced(blob.digest, byteCount: -lost))
                 }
                 progress(.blobFinished(blob.digest))
                 return

@@ -14,6 +14,10 @@ public struct ConnectionOptions: Sendable {
     public var tlsRegistries: [String] = []
     /// The most requests in flight to one registry.
     public var parallelism = 32
+    /// How often something is tried again that failed without any gain; the default outlasts a minute.
+    public var retryLimit = 8
+    /// The longest single wait: a registry that asks for more is an error.
+    public var maxWait = Duration.seconds(300)
     /// Where each request is noted, at the level `debug`.
     ///
     /// No secret is.
@@ -42,7 +46,7 @@ public struct ConnectionOptions: Sendable {
     /// The client's configuration.
     ///
     /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
-    func clientConfiguration() throws -> RegistryClient.Configuration {
+    func clientConfiguration(progress: @escaping ProgressHandler = { _ in }) throws -> RegistryClient.Configuration {
         let dockerConfig = try DockerConfig.load(environment: environment)
         let explicit = credentials
         var configuration = RegistryClient.Configuration()
@@ -52,6 +56,9 @@ public struct ConnectionOptions: Sendable {
         configuration.schemes = schemes
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
         configuration.requestLimit = max(1, parallelism)
+        configuration.retryLimit = max(0, retryLimit)
+        configuration.maxWait = maxWait
+        configuration.onRetry = { progress(.retrying(message: "\($0.error)", wait: $0.wait)) }
         configuration.logger = logger
         configuration.credentials = { explicit[$0] ?? dockerConfig.credentials(for: $0) }
         return configuration

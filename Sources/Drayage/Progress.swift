@@ -11,7 +11,7 @@ public enum ProgressEvent: Sendable {
     case planned(blobCount: Int, byteCount: Int64)
     /// A blob is on its way.
     case blobStarted(Digest, byteCount: Int64)
-    /// More bytes of a blob have been moved.
+    /// More bytes of a blob have been moved; or, where the number is negative, so many were moved in vain.
     case blobAdvanced(Digest, byteCount: Int64)
     /// A blob is where it belongs, verified.
     case blobFinished(Digest)
@@ -27,6 +27,8 @@ public enum ProgressEvent: Sendable {
     case removing(count: Int)
     /// One of them was removed.
     case removed
+    /// A request failed, and is tried again after a while.
+    case retrying(message: String, wait: Duration)
     /// All bytes are there; the file is being synced and given its name.
     case sealing
 }

@@ -47,7 +47,7 @@ public struct Pusher: Sendable {
         var images = try PushPlan.images(of: reader, mapping: mapping)
         var connections = connections
         connections.setScheme(of: mapping.target)
-        return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
             progress(.resolving(count: images.count))
             images = try await decideActions(images, policy: options.onExisting, client: client)
             let graph = ImageGraph(documents: reader.documents)

@@ -34,7 +34,7 @@ public struct Synchronizer: Sendable {
     ///
     /// - Throws: what ``bundle(_:to:options:)`` does.
     public func plan(_ references: [Reference], options: Options = .init()) async throws -> Report {
-        try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+        try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
             var report = Report(command: "bundle")
             var resolution = try await resolve(references, client: client)
             let plan = try resolution.layOut()
@@ -58,7 +58,7 @@ public struct Synchronizer: Sendable {
     ) async throws -> Report {
         // Better now than after a thousand requests.
         try LayoutWriter.checkOutput(path, replacesExisting: options.replacesExisting)
-        return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
             var report = Report(command: "bundle")
             report.bundle = path
             var resolution = try await resolve(references, client: client)

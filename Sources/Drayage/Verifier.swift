@@ -64,7 +64,7 @@ public struct Verifier: Sendable {
         let graph = ImageGraph(documents: reader.documents)
         var connections = connections
         connections.setScheme(of: mapping.target)
-        return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
             let check = TargetCheck(graph: graph, client: client, parallelism: connections.parallelism)
             let failures = try await check.failures(of: images)
             var report = Report(command: "verify")

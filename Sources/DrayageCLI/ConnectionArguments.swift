@@ -27,7 +27,16 @@ struct ConnectionArguments: ParsableArguments {
     @Option(name: [.customShort("j"), .long], help: "The most requests in flight to one registry.")
     var parallelism = 32
 
+    @Option(help: ArgumentHelp("How often a request that failed is tried again; 8 outlast a minute.", valueName: "n"))
+    var retries = 8
+
+    @Option(
+        help: ArgumentHelp("The longest wait that a registry may ask for: 90s, 30m, 2h.", valueName: "time")
+    )
+    var maxWait = Interval(duration: .seconds(300))
+
     func validate() throws {
+        guard (0...100).contains(retries) else { throw ValidationError("--retries takes a number from 0 to 100") }
         guard (1...1024).contains(parallelism) else { throw ValidationError("-j takes a number from 1 to 1024") }
         for host in tls {
             guard let target = try? RegistryTarget(parsing: host), target.registry == host, target.prefix == nil else {
@@ -47,6 +56,8 @@ struct ConnectionArguments: ParsableArguments {
         options.caFile = caFile
         options.tlsRegistries = tls
         options.parallelism = parallelism
+        options.retryLimit = retries
+        options.maxWait = maxWait.duration
         options.logger = logger
         return options
     }

@@ -27,6 +27,7 @@ struct ProgressState {
     private var flights: [Digest: Flight] = [:]
     private var start: ContinuousClock.Instant?
     private var drawnLineCount = 0
+    private var lastRetryLine: ContinuousClock.Instant?
 
     /// Takes an event.
     ///
@@ -55,6 +56,8 @@ struct ProgressState {
             flights[digest] = nil
         case .imageFinished, .imageFailed:
             break
+        case .retrying(let message, let wait):
+            return retryLine(message, wait)
         case .awaitingApproval:
             phase = Self.awaitingApproval
         case .removing(let count):
@@ -66,6 +69,14 @@ struct ProgressState {
             phase = "sealing"
         }
         return nil
+    }
+
+    /// A line about a request that is tried again: of those that fail together one is enough.
+    private mutating func retryLine(_ message: String, _ wait: Duration) -> String? {
+        let now = ContinuousClock.now
+        if let lastRetryLine, now - lastRetryLine < .seconds(1) { return nil }
+        lastRetryLine = now
+        return "\(message); trying again in \(duration(max(1, wait / .seconds(1))))"
     }
 
     /// What takes the last picture off the terminal.

@@ -5,8 +5,6 @@ import OCI
 actor Authenticator {
     private enum Method {
         case unknown
-        /// The first request found that no other would fare better.
-        case unreachable(RegistryError)
         case none
         case basic
         case bearer(TokenServer)
@@ -17,6 +15,10 @@ actor Authenticator {
     private let transport: HTTPTransport
     private var method = Method.unknown
     private var isProbed = false
+    /// What the first request found, where no other would fare better.
+    private var failure: RegistryError?
+    /// How often the first request was tried in vain.
+    private(set) var failureCount = 0
     private var tokens: [String: CachedToken] = [:]
 
     /// Held by the first request to the registry; the others wait until it is known what the registry asks for, because
@@ -44,21 +46,34 @@ actor Authenticator {
 
     // MARK: - The first request
 
-    /// Whether the first request to the registry has been made.
+    /// Tells whether the first request to the registry has been made.
     ///
+    /// - Parameters:
+    ///   - context: what another request is made for.
+    ///   - seen: the failures that the other request has seen: it shares the later ones, for which it waited.
+    /// - Returns: whether it has been made.
     /// - Throws: ``RegistryError`` when it found that the registry cannot be reached at all.
-    func isKnown(_ context: RequestContext) throws -> Bool {
-        if case .unreachable(let error) = method { throw error.with(context, request: nil) }
-        return isProbed
+    func isKnown(_ context: RequestContext, since seen: Int? = nil) throws -> Bool {
+        guard !isProbed, let failure else { return isProbed }
+        let isShared = seen.map { $0 != failureCount } ?? false
+        if isShared || !RetryPolicy.isRetryable(failure) { throw failure.with(context, request: nil) }
+        return false
     }
 
-    /// Notes how the first request ended; one that was cancelled tells nothing.
+    /// Notes how the first request ended; one that was cancelled, or had to wait, tells nothing.
     func noteFirstRequest(failure: (any Error)?) {
-        if failure is CancellationError { return }
-        isProbed = true
-        if let failure = failure as? RegistryError, failure.concernsWholeRegistry, case .unknown = method {
-            method = .unreachable(failure)
+        if failure is CancellationError || failure is HostGates.Closed { return }
+        guard let failure = failure as? RegistryError, failure.concernsWholeRegistry, case .unknown = method else {
+            isProbed = true
+            return
         }
+        self.failure = failure
+        failureCount += 1
+    }
+
+    /// Notes that a request is not tried again: if it was to be the first, then no other is.
+    func noteGivenUp(_ error: RegistryError) {
+        if !isProbed, error.concernsWholeRegistry, failure != nil { failure = error }
     }
 
     /// Notes that the registry answered without asking who we are.
@@ -73,7 +88,7 @@ actor Authenticator {
     /// - Throws: ``RegistryError`` when a token cannot be had.
     func authorization(for scopes: [String], context: RequestContext) async throws -> String? {
         switch method {
-        case .unknown, .unreachable, .none: nil
+        case .unknown, .none: nil
         case .basic: credentials?.basicAuthorization
         case .bearer(let server): try await token(from: server, scopes: scopes, rejected: nil, context: context)
         }

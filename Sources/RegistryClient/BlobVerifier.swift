@@ -5,7 +5,8 @@ final class BlobVerifier {
     private let expected: Descriptor
     private let context: RequestContext
     private let hasher: DigestHasher
-    private var byteCount: Int64 = 0
+    /// The bytes that the sink has taken.
+    private(set) var byteCount: Int64 = 0
 
     init(_ expected: Descriptor, context: RequestContext) {
         self.expected = expected
@@ -15,17 +16,17 @@ final class BlobVerifier {
 
     /// Adds bytes and hands them on.
     func take(_ bytes: RawSpan, sink: BlobSink) throws {
-        let offset = byteCount
-        byteCount += Int64(bytes.byteCount)
-        guard byteCount <= expected.size else {
-            throw RegistryError(.sizeMismatch(expected: expected.size, actual: byteCount), context)
+        let end = byteCount + Int64(bytes.byteCount)
+        guard end <= expected.size else {
+            throw RegistryError(.sizeMismatch(expected: expected.size, actual: end), context)
         }
         unsafe bytes.withUnsafeBytes { unsafe hasher.update($0) }
         do {
-            try sink(bytes, offset)
+            try sink(bytes, byteCount)
         } catch {
             throw TransportFailure.SinkFailure(underlying: error)
         }
+        byteCount = end
     }
 
     /// Ends the blob.

@@ -1,5 +1,4 @@
 import NIOHTTP1
-import OCI
 
 /// A request as the layers above the connection see it.
 struct HTTPRequest: Sendable {
@@ -52,14 +51,16 @@ struct HTTPResponse: Sendable {
     var url: String
     /// What to say besides, should the status be an error.
     var hint: String?
+    /// How long the host asks to be left alone.
+    var retryAfter: Duration?
 }
 
 /// What becomes of the body of an answer.
 enum BodyHandling: Sendable {
     /// Kept where the status is 200, up to a number of bytes, and as an error's elsewhere; what is beyond is not read.
     case collect(limit: Int)
-    /// Verified and handed on piece by piece, where the status is 200; any other body is kept as an error's.
-    case stream(Descriptor, into: BlobSink)
+    /// Verified and handed on piece by piece, where it is of the blob; any other body is kept as an error's.
+    case stream(BlobDownload)
 
     /// The most bytes of an error's body that are read.
     static let errorBodyLimit = 64 << 10
@@ -67,5 +68,6 @@ enum BodyHandling: Sendable {
 
 /// Takes the bytes of a blob as they arrive, in order, with their offset within the blob.
 ///
+/// A blob that has to begin again begins again at the offset 0.
 /// It is called on the connection's thread, and the connection waits for it.
 package typealias BlobSink = @Sendable (_ bytes: RawSpan, _ offset: Int64) throws -> Void

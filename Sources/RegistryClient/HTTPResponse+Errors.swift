@@ -11,6 +11,11 @@ extension HTTPResponse {
     /// - Throws: ``RegistryError`` with what the registry says of it.
     func expect(_ statuses: Set<Int>, of request: HTTPRequest, context: RequestContext) throws {
         guard !statuses.contains(status) else { return }
+        throw error(to: request, context: context)
+    }
+
+    /// What this is as an error.
+    func error(to request: HTTPRequest, context: RequestContext) -> RegistryError {
         let code: RegistryError.Code =
             switch status {
             case 401: .unauthorized
@@ -18,13 +23,14 @@ extension HTTPResponse {
             case 404: .notFound
             default: .unexpectedStatus
             }
-        throw RegistryError(
+        return RegistryError(
             code,
             context,
             request: request.name,
             status: status,
             registryMessages: registryMessages,
-            reason: hint
+            reason: hint,
+            retryAfter: retryAfter
         )
     }
 }

@@ -7,7 +7,7 @@ import NIOSSL
 import OCI
 import Synchronization
 
-/// Sends one request over one connection: no redirect, no credentials, no second try.
+/// Sends one request over one connection, where its host may be disturbed: no redirect, no credentials, no second try.
 final class HTTPTransport: Sendable {
     /// What Drayage calls itself.
     private static let userAgent = "drayage/\(Version.current)"
@@ -18,6 +18,8 @@ final class HTTPTransport: Sendable {
     private let writeTimeout: TimeAmount
     private let logger: Logger
     private let count = Atomic<Int>(0)
+    /// What the hosts have said of themselves.
+    let hosts: HostGates
     /// Files of uploads that failed.
     ///
     /// A connection that is coming down might still read from one, and a closed descriptor could become another file's.
@@ -30,6 +32,7 @@ final class HTTPTransport: Sendable {
 
     init(configuration: RegistryClient.Configuration, tls: TLSConfiguration) {
         let group = MultiThreadedEventLoopGroup.singleton
+        hosts = HostGates(clock: configuration.retryClock)
         logger = configuration.logger
         writeTimeout = TimeAmount(configuration.idleTimeout)
         client = HTTPClient(
@@ -58,14 +61,16 @@ final class HTTPTransport: Sendable {
 
     /// Sends a request and receives its answer.
     ///
-    /// - Throws: ``RegistryError``, `CancellationError`, or what the sink of a streamed body throws.
+    /// - Throws: ``RegistryError``, `CancellationError`, ``HostGates/Closed`` before anything was sent,
+    ///   ``BlobDownload/RangeRefused``, or what the sink of a streamed body throws.
     func send(
         _ request: HTTPRequest,
         handling: BodyHandling,
         context: RequestContext
     ) async throws -> HTTPResponse {
         try Task.checkCancellation()
-        let delegate = ResponseDelegate(handling: handling, context: context)
+        try hosts.pass(request.url)
+        let delegate = ResponseDelegate(handling: handling)
         let start = ContinuousClock.now
         count.add(1, ordering: .relaxed)
         let file = try Self.file(for: request, context: context)
@@ -79,20 +84,27 @@ final class HTTPTransport: Sendable {
                 task.cancel()
             }
             response.url = request.url
+            hosts.note(&response, to: request, context: context)
             // A refusal may come before the last piece has left.
             if (200..<300).contains(response.status) { try file?.close() } else { abandon(file) }
             log(request, "\(response.status)", since: start)
             return response
         } catch is ResponseDelegate.BodyLimitReached {
             abandon(file)
-            guard let response = delegate.received(url: request.url, cut: true) else {
+            guard var response = delegate.received(url: request.url, cut: true) else {
                 throw RegistryError(.malformedAnswer, context, request: request.name, reason: "a body without a head")
             }
+            hosts.note(&response, to: request, context: context)
             log(request, "\(response.status), body cut", since: start)
             return response
         } catch {
             abandon(file)
-            let mapped = TransportFailure.map(error, request: request, context: context)
+            let mapped = TransportFailure.map(
+                error,
+                request: request,
+                isKnown: hosts.hasAnswered(request.url),
+                context: context
+            )
             log(request, "failed", since: start)
             throw mapped
         }
@@ -122,7 +134,7 @@ final class HTTPTransport: Sendable {
         do {
             return try FileBody.handle(for: range)
         } catch {
-            throw TransportFailure.map(error, request: request, context: context)
+            throw TransportFailure.map(error, request: request, isKnown: false, context: context)
         }
     }
 

@@ -14,15 +14,27 @@ extension RegistryClient {
         for access: Access = .pull
     ) async throws -> (digest: Digest, bytes: [UInt8])? {
         let context = RequestContext(operation: "fetching the manifest of", subject: target.name(in: repository))
-        let (request, response) = try await send(
-            .GET,
-            "/v2/\(repository.path)/manifests/\(target)",
-            to: registry(repository.registry),
-            headers: accept(.any),
-            scopes: [access.scope(of: repository)],
-            handling: .collect(limit: Document.byteLimit + 1),
-            context: context
-        )
+        let registry = registry(repository.registry)
+        return try await retrying(registry, context) {
+            let (request, response) = try await attempt(
+                .GET,
+                "/v2/\(repository.path)/manifests/\(target)",
+                to: registry,
+                headers: accept(.any),
+                scopes: [access.scope(of: repository)],
+                handling: .collect(limit: Document.byteLimit + 1),
+                context: context
+            )
+            return try verified(response, target: target, request: request, context: context)
+        }
+    }
+
+    private func verified(
+        _ response: HTTPResponse,
+        target: ManifestTarget,
+        request: HTTPRequest,
+        context: RequestContext
+    ) throws -> (digest: Digest, bytes: [UInt8])? {
         if response.status == 404 { return nil }
         try response.expect([200], of: request, context: context)
         guard response.body.count <= Document.byteLimit, !response.bodyWasCut else {

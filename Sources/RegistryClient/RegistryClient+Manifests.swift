@@ -18,17 +18,20 @@ extension RegistryClient {
         expected: Descriptor? = nil
     ) async throws -> Document {
         let context = RequestContext(operation: "fetching the manifest of", subject: target.name(in: repository))
-        let (request, response) = try await send(
-            .GET,
-            "/v2/\(repository.path)/manifests/\(target)",
-            to: registry(repository.registry),
-            headers: accept(expected?.mediaType),
-            scopes: [Scope.pull(repository)],
-            handling: .collect(limit: Document.byteLimit + 1),
-            context: context
-        )
-        try response.expect([200], of: request, context: context)
-        return try document(response, target: target, expected: expected, request: request, context: context)
+        let registry = registry(repository.registry)
+        return try await retrying(registry, context) {
+            let (request, response) = try await attempt(
+                .GET,
+                "/v2/\(repository.path)/manifests/\(target)",
+                to: registry,
+                headers: accept(expected?.mediaType),
+                scopes: [Scope.pull(repository)],
+                handling: .collect(limit: Document.byteLimit + 1),
+                context: context
+            )
+            try response.expect([200], of: request, context: context)
+            return try document(response, target: target, expected: expected, request: request, context: context)
+        }
     }
 
     /// Asks for the digest of a manifest.

@@ -5,6 +5,31 @@ extension RegistryClient {
     /// The most redirects that are followed for one request.
     private static let redirectLimit = 10
 
+    /// Sends a request that may be sent again, as ``RetryPolicy`` has it; the parameters are those of an attempt.
+    func send(
+        _ method: HTTPMethod,
+        _ path: String,
+        to registry: Registry,
+        headers: HTTPHeaders = [:],
+        body: HTTPRequest.Body = .none,
+        scopes: [String],
+        handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
+        context: RequestContext
+    ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
+        try await retrying(registry, context) {
+            try await attempt(
+                method,
+                path,
+                to: registry,
+                headers: headers,
+                body: body,
+                scopes: scopes,
+                handling: handling,
+                context: context
+            )
+        }
+    }
+
     /// Sends a request to a registry: waits for a slot, says who we are where that is asked for, follows redirects.
     ///
     /// - Parameters:
@@ -16,9 +41,10 @@ extension RegistryClient {
     ///   - scopes: what the request needs to be allowed. Spec: distribution "Token Scope Documentation".
     ///   - handling: what becomes of the answer's body.
     ///   - context: what the request is made for.
-    /// - Returns: the request as it was sent first, and the answer, whatever its status.
-    /// - Throws: ``RegistryError``, `CancellationError`, and what the sink of a streamed body throws.
-    func send(
+    /// - Returns: the request as it was sent first, and the answer, whatever its status where that is final.
+    /// - Throws: ``RegistryError``, `CancellationError`, ``HostGates/Closed``, and what the sink of a streamed body
+    ///   throws.
+    func attempt(
         _ method: HTTPMethod,
         _ path: String,
         to registry: Registry,
@@ -33,6 +59,7 @@ extension RegistryClient {
         let response = try await registry.slots.withSlot {
             try await authenticated(request, registry, scopes: scopes, handling: handling, context: context)
         }
+        if RetryPolicy.isRetryable(status: response.status) { throw response.error(to: request, context: context) }
         return (request, response)
     }
 
@@ -45,8 +72,9 @@ extension RegistryClient {
     ) async throws -> HTTPResponse {
         let authenticator = registry.authenticator
         if try await !authenticator.isKnown(context) {
+            let failureCount = await authenticator.failureCount
             let first = try await authenticator.firstRequest.withSlot { () -> HTTPResponse? in
-                guard try await !authenticator.isKnown(context) else { return nil }
+                guard try await !authenticator.isKnown(context, since: failureCount) else { return nil }
                 do {
                     let response = try await answered(request, registry, scopes, handling, context)
                     await authenticator.noteFirstRequest(failure: nil)

@@ -7,7 +7,7 @@ import Synchronization
 /// The client side of the OCI distribution specification, for any number of registries at once.
 ///
 /// Its layers, each in a file of its own: connection (``HTTPTransport``), redirects and authentication
-/// (`RegistryClient+Requests`), operations (`+Manifests`, `+Blobs`, `+Uploads`, `+Listings`).
+/// (`RegistryClient+Requests`), retries (`+Retries`), operations (`+Manifests`, `+Blobs`, `+Uploads`, `+Listings`).
 package final class RegistryClient: Sendable {
     /// What the user decides of the connections.
     package struct Configuration: Sendable {
@@ -31,6 +31,14 @@ package final class RegistryClient: Sendable {
         package var idleTimeout = Duration.seconds(60)
         /// How long a registry may take to store a blob after its last byte.
         package var storeTimeout = Duration.seconds(600)
+        /// How often something is tried again that failed without any gain; the default outlasts a minute.
+        package var retryLimit = 8
+        /// The longest single wait: a registry that asks for more is an error.
+        package var maxWait = Duration.seconds(300)
+        /// Hears of each failure that is followed by another attempt, from many tasks at once.
+        package var onRetry: @Sendable (Retry) -> Void = { _ in }
+        /// What the waits are measured by.
+        package var retryClock = RetryClock()
         /// Where each request is noted, at the level `debug`.
         package var logger = Logger(label: "drayage")
 

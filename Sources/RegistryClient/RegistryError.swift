@@ -9,6 +9,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case unknownHost
         /// No connection could be made.
         case unreachable
+        /// What answers there does not speak TLS.
+        case noTLS
         /// The certificate is not trusted, or does not belong to the host.
         case untrustedCertificate
         /// The connection ended before the answer did.
@@ -42,22 +44,34 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// The kind of failure.
     package let code: Code
     /// What was being done: `fetching the manifest`.
-    package let operation: String
+    package private(set) var operation: String
     /// What it was done to: a reference, or a repository with a digest.
-    package let subject: String
+    package private(set) var subject: String
     /// The request that failed: method and URL, without query and user.
-    package let request: String?
+    package private(set) var request: String?
     /// The status of the answer.
     package let status: Int?
     /// What the registry itself said.
     package let registryMessages: [String]
     /// Details of the cause.
-    package let reason: String?
+    package internal(set) var reason: String?
+    /// How long the registry asked to be left alone.
+    package let retryAfter: Duration?
+    /// How often it was tried; nil while it is not known whether it will be tried again.
+    package internal(set) var attempts: Attempts?
+
+    /// How often something was tried.
+    package struct Attempts: Hashable, Sendable {
+        /// The attempts, the first among them.
+        package let count: Int
+        /// From before the first to after the last.
+        package let duration: Duration
+    }
 
     /// Whether every other request to that registry would fail in the same way.
     package var concernsWholeRegistry: Bool {
         switch code {
-        case .unknownHost, .unreachable, .untrustedCertificate, .unsafeTokenServer: true
+        case .unknownHost, .unreachable, .noTLS, .untrustedCertificate, .unsafeTokenServer: true
         default: false
         }
     }
@@ -68,7 +82,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         request: String? = nil,
         status: Int? = nil,
         registryMessages: [String] = [],
-        reason: String? = nil
+        reason: String? = nil,
+        retryAfter: Duration? = nil
     ) {
         self.code = code
         operation = context.operation
@@ -77,6 +92,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         self.status = status
         self.registryMessages = registryMessages
         self.reason = reason
+        self.retryAfter = retryAfter
     }
 
     /// Whether it is about what we may do in one repository, and another may be open to us.
@@ -87,22 +103,22 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
 
     /// The same failure of another request, which waited for the one that failed.
     func with(_ context: RequestContext, request: String?) -> RegistryError {
-        RegistryError(
-            code,
-            context,
-            request: request,
-            status: status,
-            registryMessages: registryMessages,
-            reason: reason
-        )
+        var error = self
+        (error.operation, error.subject, error.request) = (context.operation, context.subject, request)
+        return error
     }
 
     /// One line: operation, subject, cause.
     package var description: String {
         var parts = ["\(operation) \(subject)"]
         if let request { parts.append(status.map { "\(request) answered \($0)" } ?? request) }
-        parts.append(cause)
+        parts.append(cause + (effort.map { "; \($0)" } ?? ""))
         return parts.joined(separator: ": ").printable
+    }
+
+    private var effort: String? {
+        guard let attempts, attempts.count > 1 else { return nil }
+        return "tried \(attempts.count) times within \(attempts.duration.components.seconds) s"
     }
 
     private var cause: String {
@@ -115,7 +131,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     private var summary: String? {
         switch code {
         case .unknownHost: "the host is unknown"
-        case .unreachable: "no connection"
+        case .unreachable, .noTLS: "no connection"
         case .untrustedCertificate: "the certificate is not trusted; --ca-file names the CA of a private registry"
         case .connectionLost: "the connection was lost"
         case .timeout: "nothing moved for too long"

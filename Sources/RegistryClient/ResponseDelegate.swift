@@ -1,7 +1,6 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
-import OCI
 import Synchronization
 
 /// Receives one answer: keeps a small body, or verifies and hands on a blob's while it arrives.
@@ -17,17 +16,14 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     private struct State {
         var head: HTTPResponseHead?
         var body: [UInt8] = []
-        var verifier: BlobVerifier?
+        /// What the body belongs to.
+        var download: BlobDownload?
     }
 
     private let state = Mutex(State())
     private let handling: BodyHandling
-    private let context: RequestContext
 
-    init(handling: BodyHandling, context: RequestContext) {
-        self.handling = handling
-        self.context = context
-    }
+    init(handling: BodyHandling) { self.handling = handling }
 
     /// What has been received so far, whether or not the answer is complete.
     func received(url: String, cut: Bool) -> HTTPResponse? {
@@ -48,12 +44,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
         completed(on: task) {
             try state.withLock { state in
                 state.head = head
-                guard case .stream(let descriptor, _) = handling, head.status == .ok else { return }
-                let announced = head.headers.first(name: "Content-Length").flatMap { Int64($0) }
-                if let announced, announced != descriptor.size {
-                    throw RegistryError(.sizeMismatch(expected: descriptor.size, actual: announced), context)
-                }
-                state.verifier = BlobVerifier(descriptor, context: context)
+                guard case .stream(let download) = handling, try download.begin(head) else { return }
+                state.download = download
             }
         }
     }
@@ -61,8 +53,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
         completed(on: task) {
             try state.withLock { state in
-                if let verifier = state.verifier, case .stream(_, let sink) = handling {
-                    try verifier.take(buffer.readableBytesSpan, sink: sink)
+                if let download = state.download {
+                    try download.take(buffer.readableBytesSpan)
                 } else {
                     try keep(buffer, in: &state.body, status: state.head?.status)
                 }
@@ -71,7 +63,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     }
 
     func didFinishRequest(task: HTTPClient.Task<Response>) throws -> Response {
-        try state.withLock { try $0.verifier?.finish() }
+        try state.withLock { try $0.download?.finish() }
         guard let response = received(url: "", cut: false) else { throw HTTPClientError.remoteConnectionClosed }
         return response
     }

@@ -13,15 +13,27 @@ enum TransportFailure {
     }
 
     /// Finds the kind of a failure.
-    static func map(_ error: any Error, request: HTTPRequest, context: RequestContext) -> any Error {
+    ///
+    /// - Parameters:
+    ///   - error: the failure.
+    ///   - request: what was sent.
+    ///   - isKnown: whether the host has answered before: then only the way to it, or to its name, can be lost.
+    ///   - context: what it was sent for.
+    /// - Returns: the failure as an error of ours, or as it is where it is nobody's fault.
+    static func map(
+        _ error: any Error,
+        request: HTTPRequest,
+        isKnown: Bool,
+        context: RequestContext
+    ) -> any Error {
         func failure(_ code: RegistryError.Code, _ reason: String?) -> RegistryError {
             RegistryError(code, context, request: request.name, reason: reason)
         }
         switch error {
         case let error as SinkFailure: return error.underlying
-        case is CancellationError: return error
+        case is CancellationError, is BlobDownload.RangeRefused: return error
         case let error as RegistryError: return error
-        case let error as NIOConnectionError: return connection(error, failure)
+        case let error as NIOConnectionError: return connection(error, isKnown: isKnown, failure)
         case let error as NIOSSLError: return tls("\(error)", failure)
         case let error as NIOSSLExtraError: return tls("\(error)", failure)
         case let error as BoringSSLError: return tls("\(error)", failure)
@@ -51,10 +63,11 @@ enum TransportFailure {
 
     private static func connection(
         _ error: NIOConnectionError,
+        isKnown: Bool,
         _ failure: (RegistryError.Code, String?) -> RegistryError
     ) -> RegistryError {
         guard let attempt = error.connectionErrors.last else {
-            return failure(.unknownHost, "\(error.host) has no address")
+            return failure(isKnown ? .unreachable : .unknownHost, "\(error.host) has no address")
         }
         guard let io = attempt.error as? IOError else {
             return failure(.unreachable, "\(error.host):\(error.port): no answer to the connection attempt")
@@ -70,7 +83,7 @@ enum TransportFailure {
             return failure(.untrustedCertificate, certificateReason(text))
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            return failure(.unreachable, "the server does not speak TLS there; --plain-http says that it need not")
+            return failure(.noTLS, "the server does not speak TLS there; --plain-http says that it need not")
         }
         return failure(.unreachable, "the TLS handshake failed: \(text.prefix(200))")
     }

@@ -15,6 +15,8 @@ struct RegistrySubject: Sendable {
         self.address = address
         // Whoever runs the tests may have credentials of their own.
         connections.environment = [:]
+        // What fails here fails for good.
+        connections.retryLimit = 0
     }
 
     func withClient<Result>(_ body: (RegistryClient) async throws -> Result) async throws -> Result {

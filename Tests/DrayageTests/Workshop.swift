@@ -13,6 +13,8 @@ struct Workshop: Sendable {
         scratch = try ScratchDirectory()
         // Whoever runs the tests may have credentials of their own.
         connections.environment = [:]
+        // What fails here fails for good.
+        connections.retryLimit = 0
     }
 
     func path(_ name: String = "bundle.tar") -> String { scratch.path(name) }

@@ -84,7 +84,7 @@ import Testing
 
     @Test func `credentials are looked up for the registry, and go to no other`() async throws {
         let (mine, other) = (try Self.watchedRegistry(), try Self.watchedRegistry())
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.credentials = { [address = mine.address] registry in
             registry == address ? Credentials(username: "me", password: "secret") : nil
         }

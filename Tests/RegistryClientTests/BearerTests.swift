@@ -33,7 +33,7 @@ import Testing
         let issuer = TokenIssuer()
         let registry = try ScriptedRegistry(issuer.guarding(content.answer))
         let repository = try registry.repository("a")
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.requestLimit = requestLimit
         try await withClient(configuration) { client in
             try await ask(client, for: [repository])

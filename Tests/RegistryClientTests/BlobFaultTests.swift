@@ -21,7 +21,7 @@ import Testing
     ) async throws -> RegistryError {
         let registry = try ScriptedRegistry { _ in answer }
         let repository = try registry.repository()
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.idleTimeout = .milliseconds(300)
         let error = try await clientFailure(configuration, sourceLocation: sourceLocation) {
             try await $0.fetchBlob(descriptor ?? blob.descriptor, from: repository, into: received.take)

@@ -47,7 +47,7 @@ import Testing
         }
         let stalls = try registry.repository("stalls")
         let repository = try registry.repository()
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.requestLimit = 1
         try await withClient(configuration) { client in
             let first = Task { try await client.tags(of: stalls) }

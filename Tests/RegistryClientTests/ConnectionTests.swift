@@ -8,7 +8,7 @@ import Testing
 @Suite struct ConnectionTests {
     private func refusal(
         _ registry: String,
-        _ configuration: RegistryClient.Configuration = RegistryClient.Configuration()
+        _ configuration: RegistryClient.Configuration = RegistryClient.Configuration.withoutRetries
     ) async throws -> RegistryError {
         let repository = try Repository(registry: registry, path: "app")
         let error = try await clientFailure(configuration) { try await $0.tags(of: repository) }
@@ -37,17 +37,17 @@ import Testing
     @Test(arguments: RegistryKind.allCases)
     func `a registry that speaks plain HTTP, asked with TLS, is told apart`(kind: RegistryKind) async throws {
         let registry = try await kind.start()
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.schemes = [registry.address: .https]
         let error = try await refusal(registry.address, configuration)
-        #expect(error.code == .unreachable)
+        #expect(error.code == .noTLS)
         #expect(error.reason == "the server does not speak TLS there; --plain-http says that it need not")
     }
 
     @Test func `a server that answers no handshake is given up after the time-out`() async throws {
         // It takes the handshake for a request whose end has not come yet.
         let registry = try ScriptedRegistry(RegistryContent().answer)
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.schemes = [registry.address: .https]
         configuration.connectTimeout = .milliseconds(300)
         let error = try await refusal(registry.address, configuration)
@@ -59,7 +59,7 @@ import Testing
     @Test func `a server that ends the connection instead of a handshake is no TLS either`() async throws {
         let registry = try ScriptedRegistry { _ in Answer() }
         registry.stop()
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.schemes = [registry.address: .https]
         #expect(try await refusal(registry.address, configuration).code == .unreachable)
     }
@@ -121,7 +121,7 @@ import Testing
         let key = try TestCertificate.make(in: scratch).keyPath
         let missing = scratch.path("missing.pem")
         for path in [missing, empty, text, broken, key, scratch.path] {
-            var configuration = RegistryClient.Configuration()
+            var configuration = RegistryClient.Configuration.withoutRetries
             configuration.caFile = path
             let error = try #require(
                 await #expect(throws: TrustError.self) {
@@ -146,7 +146,7 @@ import Testing
             }
             return .text(#"{"tags":[]}"#)
         }
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.requestLimit = 4
         try await withClient(configuration) { client in
             // The first request is alone until it is known what the registry asks for.

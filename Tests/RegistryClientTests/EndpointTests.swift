@@ -42,7 +42,7 @@ import Testing
 
     /// `schemes` before `plainHTTP` before the rule.
     @Test func `the scheme that was said of one registry overrules what was said of all`() async throws {
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.plainHTTP = true
         configuration.schemes = ["a.example": .https, "localhost": .https]
         try await withClient(configuration) { client in

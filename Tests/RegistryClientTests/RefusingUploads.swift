@@ -23,8 +23,31 @@ final class RefusingUploads: Sendable {
     /// `127.0.0.1:` and the port.
     let address: String
     private let listener: Int32
+    private let log = Log()
 
-    init(_ refusal: Refusal) throws {
+    /// What the threads share.
+    private final class Log: Sendable {
+        let methods = Mutex<[String]>([])
+
+        /// Notes a request, and gives its number among those of its method.
+        func add(_ method: String) -> Int {
+            methods.withLock { methods in
+                methods.append(method)
+                return methods.count { $0 == method }
+            }
+        }
+    }
+
+    /// The methods of the requests so far.
+    var methods: [String] { log.methods.withLock { $0 } }
+
+    /// Starts to refuse.
+    ///
+    /// - Parameters:
+    ///   - refusal: what becomes of a PUT.
+    ///   - times: how many PUTs are refused; the others are accepted, and their bodies forgotten.
+    /// - Throws: what stands in the way of the server.
+    init(_ refusal: Refusal, times: Int = .max) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
@@ -38,11 +61,11 @@ final class RefusingUploads: Sendable {
         }
         guard status == 0 else { throw SystemError("listening on 127.0.0.1") }
         address = "127.0.0.1:\(UInt16(bigEndian: name.sin_port))"
-        Thread.detachNewThread {
+        Thread.detachNewThread { [log] in
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else { return }
-                Thread.detachNewThread { Self.serve(descriptor, refusal) }
+                Thread.detachNewThread { Self.serve(descriptor, refusal, times, log) }
             }
         }
     }
@@ -52,7 +75,7 @@ final class RefusingUploads: Sendable {
         close(listener)
     }
 
-    private static func serve(_ descriptor: Int32, _ refusal: Refusal) {
+    private static func serve(_ descriptor: Int32, _ refusal: Refusal, _ times: Int, _ log: Log) {
         defer { close(descriptor) }
         var head: [UInt8] = []
         while true {
@@ -61,23 +84,31 @@ final class RefusingUploads: Sendable {
                 head += more
                 continue
             }
-            guard head.starts(with: Array("PUT ".utf8)) else {
-                let isOpening = head.starts(with: Array("POST ".utf8))
-                send(descriptor, isOpening ? "202 Accepted\r\nLocation: /upload?a=b" : "200 OK")
+            let text = String(decoding: head[..<end.upperBound], as: UTF8.self)
+            let method = String(text.prefix { $0 != " " })
+            let number = log.add(method)
+            guard method == "PUT" else {
+                send(descriptor, method == "POST" ? "202 Accepted\r\nLocation: /upload?a=b" : "200 OK")
                 head.removeFirst(end.upperBound)
                 continue
             }
-            return refuse(descriptor, refusal, read: head.count - end.upperBound)
+            let already = head.count - end.upperBound
+            if number <= times { return refuse(descriptor, refusal, read: already) }
+            let length = text.lowercased().firstMatch(of: /content-length: ([0-9]+)/).flatMap { Int($0.1) } ?? 0
+            read(descriptor, to: length, from: already)
+            return send(descriptor, "201 Created")
+        }
+    }
+
+    private static func read(_ descriptor: Int32, to count: Int, from already: Int) {
+        var byteCount = already
+        while byteCount < count, let more = receive(descriptor, min(65_536, count - byteCount)) {
+            byteCount += more.count
         }
     }
 
     private static func refuse(_ descriptor: Int32, _ refusal: Refusal, read already: Int) {
-        func read(to count: Int) {
-            var byteCount = already
-            while byteCount < count, let more = receive(descriptor, min(65_536, count - byteCount)) {
-                byteCount += more.count
-            }
-        }
+        func read(to count: Int) { Self.read(descriptor, to: count, from: already) }
         switch refusal {
         case .answer(let status, let count):
             read(to: count)

@@ -9,9 +9,18 @@ extension Testing.Tag {
     @Tag static var interop: Self
 }
 
+extension RegistryClient.Configuration {
+    /// One in which every failure is told at once.
+    static var withoutRetries: Self {
+        var configuration = Self()
+        configuration.retryLimit = 0
+        return configuration
+    }
+}
+
 /// Runs an operation with a client of its own.
 func withClient<Result>(
-    _ configuration: RegistryClient.Configuration = RegistryClient.Configuration(),
+    _ configuration: RegistryClient.Configuration = RegistryClient.Configuration.withoutRetries,
     _ operation: (RegistryClient) async throws -> Result
 ) async throws -> Result {
     try await RegistryClient.withClient(configuration, operation)
@@ -19,7 +28,7 @@ func withClient<Result>(
 
 /// A configuration with the same credentials for every registry.
 func signedIn(as username: String = "me", _ password: String = "secret") -> RegistryClient.Configuration {
-    var configuration = RegistryClient.Configuration()
+    var configuration = RegistryClient.Configuration.withoutRetries
     configuration.credentials = { _ in Credentials(username: username, password: password) }
     return configuration
 }
@@ -35,7 +44,7 @@ func failure<Result>(
 
 /// The error of an operation that must fail within a client of its own.
 func clientFailure<Result>(
-    _ configuration: RegistryClient.Configuration = RegistryClient.Configuration(),
+    _ configuration: RegistryClient.Configuration = RegistryClient.Configuration.withoutRetries,
     sourceLocation: SourceLocation = #_sourceLocation,
     of operation: (RegistryClient) async throws -> Result
 ) async throws -> RegistryError {
@@ -68,11 +77,15 @@ final class Received: Sendable {
         var bytes: [UInt8] = []
         var offsets: [Int64] = []
         var lengths: [Int64] = []
+        var restarts: [Int64] = []
     }
 
     private let state = Mutex(State())
 
     var bytes: [UInt8] { state.withLock { $0.bytes } }
+
+    /// The numbers of bytes that were given in vain, each time the blob began again.
+    var restarts: [Int64] { state.withLock { $0.restarts } }
 
     /// Whether each piece began where the one before it ended.
     var isInOrder: Bool {
@@ -89,11 +102,15 @@ final class Received: Sendable {
     /// Takes a piece: pass it as the sink.
     func take(_ bytes: RawSpan, _ offset: Int64) {
         state.withLock { state in
+            if offset == 0 { (state.bytes, state.offsets, state.lengths) = ([], [], []) }
             bytes.withUnsafeBytes { state.bytes += $0 }
             state.offsets.append(offset)
             state.lengths.append(Int64(bytes.byteCount))
         }
     }
+
+    /// Hears that the blob begins again.
+    func restart(_ byteCount: Int64) { state.withLock { $0.restarts.append(byteCount) } }
 }
 
 extension TestBlob {

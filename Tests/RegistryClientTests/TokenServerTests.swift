@@ -118,7 +118,9 @@ import Testing
         let registry = try StaticTLSServer([
             "v2/app/tags/list": Answer(401, headers: [("WWW-Authenticate", challenge)])
         ])
-        let configuration = registry.configuration(isSignedIn ? signedIn() : RegistryClient.Configuration())
+        let configuration = registry.configuration(
+            isSignedIn ? signedIn() : RegistryClient.Configuration.withoutRetries
+        )
         let repository = try Repository(registry: registry.address, path: "app")
         let error = try await clientFailure(configuration) { try await $0.tags(of: repository) }
         #expect(error.code == .unsafeTokenServer)

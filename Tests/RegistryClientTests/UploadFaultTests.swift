@@ -16,7 +16,7 @@ import Testing
 
     private func refusal(
         _ refusal: RefusingUploads.Refusal,
-        _ configuration: RegistryClient.Configuration = RegistryClient.Configuration()
+        _ configuration: RegistryClient.Configuration = RegistryClient.Configuration.withoutRetries
     ) async throws -> RegistryError {
         let registry = try RefusingUploads(refusal)
         let repository = try Repository(registry: registry.address, path: "app")
@@ -68,13 +68,13 @@ import Testing
     }
 
     @Test func `a server that reads no more is a time-out`() async throws {
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.idleTimeout = .milliseconds(300)
         #expect(try await refusal(.stall(afterBytes: 1 << 20), configuration).code == .timeout)
     }
 
     @Test func `a server that never answers is a time-out`() async throws {
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.withoutRetries
         configuration.storeTimeout = .milliseconds(300)
         #expect(try await refusal(.stall(afterBytes: 24 << 20), configuration).code == .timeout)
     }

@@ -106,7 +106,9 @@ import Testing
         #expect(error.code == .unauthorized)
         #expect(error.subject == "\(repository)@\(blob.digest)")
         #expect(error.request == "PUT http://\(storage.address)/v2/app/blobs/uploads/1")
-        #expect(storage.requests.count == 1)
+        // The second cancels the upload.
+        #expect(storage.requests.map(\.method) == ["PUT", "DELETE"])
+        #expect(storage.requests.allSatisfy { $0.header("Authorization") == nil })
     }
 
     @Test(arguments: [307, 308])

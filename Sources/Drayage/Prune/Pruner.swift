@@ -155,7 +155,7 @@ public struct Pruner: Sendable {
         case .registry(let mapping):
             var connections = connections
             connections.setScheme(of: mapping.target)
-            return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+            return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
                 let registry = try PrunedSite(
                     client: client,
                     mapping: mapping,

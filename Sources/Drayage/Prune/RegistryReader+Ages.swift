@@ -17,9 +17,14 @@ extension RegistryReader {
         let config = Descriptor(mediaType: .ociConfig, digest: need.digest, size: need.byteCount)
         let received = Mutex<[UInt8]>([])
         do {
-            try await client.fetchBlob(config, from: repository) { bytes, _ in
-                received.withLock { unsafe $0 += bytes.withUnsafeBytes { unsafe Array($0) } }
+            let sink: BlobSink = { bytes, offset in
+                received.withLock { received in
+                    // It may have to begin again.
+                    if offset == 0 { received = [] }
+                    unsafe received += bytes.withUnsafeBytes { unsafe Array($0) }
+                }
             }
+            try await client.fetchBlob(config, from: repository, into: sink)
         } catch {
             // Nothing depends on it but which images are the newest.
             _ = try error.ofOneThing()

@@ -1,0 +1,70 @@
+import NIOHTTP1
+import Synchronization
+
+/// What each host has told us of itself, shared by all requests to it; every request passes its host's gate.
+final class HostGates: Sendable {
+    /// A host has asked not to be disturbed for a while.
+    struct Closed: Error {
+        /// When its time is over.
+        let until: ContinuousClock.Instant
+        /// The answer that said so.
+        let cause: RegistryError
+    }
+
+    private struct Host {
+        var closed: Closed?
+        var rateLimit: RateLimit?
+        var successCount = 0
+    }
+
+    private let hosts = Mutex<[URLParts.Origin: Host]>([:])
+    private let clock: RetryClock
+
+    init(clock: RetryClock) { self.clock = clock }
+
+    /// Lets a request to a URL through.
+    ///
+    /// - Throws: ``Closed`` where the host is not to be disturbed now.
+    func pass(_ url: String) throws {
+        guard let origin = URLParts.origin(of: url) else { return }
+        let closed = hosts.withLock { $0[origin]?.closed }
+        if let closed, clock.now() < closed.until { throw closed }
+    }
+
+    /// Takes in what an answer says of its host, and how long the answer asks to wait.
+    func note(_ response: inout HTTPResponse, to request: HTTPRequest, context: RequestContext) {
+        guard let origin = URLParts.origin(of: request.url) else { return }
+        if RetryPolicy.isRetryable(status: response.status) {
+            response.retryAfter = RetryAfter.wait(in: response.headers, clock: clock)
+        }
+        let rateLimit = RateLimit(response.headers)
+        let closed = response.retryAfter.map { wait in
+            Closed(until: clock.now() + wait, cause: response.error(to: request, context: context))
+        }
+        hosts.withLock { hosts in
+            var host = hosts[origin] ?? Host()
+            if (200..<400).contains(response.status) { host.successCount += 1 }
+            host.rateLimit = rateLimit ?? host.rateLimit
+            if let closed, host.closed.map({ $0.until < closed.until }) ?? true { host.closed = closed }
+            hosts[origin] = host
+        }
+    }
+
+    /// Whether the host of a URL has ever answered.
+    func hasAnswered(_ url: String) -> Bool {
+        guard let origin = URLParts.origin(of: url) else { return false }
+        return hosts.withLock { $0[origin] != nil }
+    }
+
+    /// How many requests the host of a URL has granted.
+    func successCount(of url: String) -> Int {
+        guard let origin = URLParts.origin(of: url) else { return 0 }
+        return hosts.withLock { $0[origin]?.successCount ?? 0 }
+    }
+
+    /// What the host of a URL last said of its limit.
+    func rateLimit(of url: String) -> RateLimit? {
+        guard let origin = URLParts.origin(of: url) else { return nil }
+        return hosts.withLock { $0[origin]?.rateLimit }
+    }
+}

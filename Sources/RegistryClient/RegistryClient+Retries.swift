@@ -1,0 +1,42 @@
+extension RegistryClient {
+    /// Tries something until it succeeds or ``RetryPolicy`` has had enough.
+    ///
+    /// Nothing is held while it waits, no slot above all.
+    ///
+    /// - Parameters:
+    ///   - registry: the registry that is asked.
+    ///   - context: what it is done for.
+    ///   - download: what is fetched, where it can be in parts: as long as it grows, failures do not add up.
+    ///   - attempt: tries it once, and verifies what came.
+    /// - Returns: what the attempt returns.
+    /// - Throws: ``RegistryError`` of the last attempt, with how often it was tried; what else an attempt throws.
+    func retrying<Result>(
+        _ registry: Registry,
+        _ context: RequestContext,
+        of download: BlobDownload? = nil,
+        _ attempt: () async throws -> Result
+    ) async throws -> Result {
+        let clock = configuration.retryClock
+        let policy = RetryPolicy(limit: configuration.retryLimit, maxWait: configuration.maxWait)
+        let successCount = transport.hosts.successCount(of: registry.endpoint.baseURL)
+        var series = RetrySeries(policy: policy, clock: clock, successCount: successCount)
+        while true {
+            do {
+                return try await attempt()
+            } catch let closed as HostGates.Closed {
+                // Nothing was sent, so nothing was tried.
+                try await clock.sleep(try series.wait(for: closed, context: context))
+            } catch let error as RegistryError {
+                let successCount = transport.hosts.successCount(of: registry.endpoint.baseURL)
+                switch series.next(after: error, reached: download?.furthest ?? 0, successCount: successCount) {
+                case .attempt(let retry):
+                    configuration.onRetry(retry)
+                    try await clock.sleep(retry.wait)
+                case .failure(let error):
+                    await registry.authenticator.noteGivenUp(error)
+                    throw error
+                }
+            }
+        }
+    }
+}
