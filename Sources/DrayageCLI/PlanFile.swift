@@ -4,10 +4,8 @@ import FoundationEssentials
 /// A plan to prune, as a file.
 enum PlanFile {
     static func write(_ plan: PrunePlan, to path: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
-            try encoder.encode(plan).write(to: URL(filePath: path), options: .atomic)
+            try JSONText.encode(plan).write(to: URL(filePath: path), options: .atomic)
         } catch {
             throw PlanFileError(operation: "writing", path: path, reason: "\(error)")
         }

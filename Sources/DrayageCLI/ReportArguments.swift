@@ -81,9 +81,7 @@ struct ReportArguments: ParsableArguments {
 
     private func write(_ report: Report) throws {
         guard json || reportFile != nil else { return }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let data = try encoder.encode(report)
+        let data = try JSONText.encode(report)
         if json { try print(String(decoding: data, as: UTF8.self) + "\n") }
         guard let reportFile else { return }
         do {
@@ -92,6 +90,15 @@ struct ReportArguments: ParsableArguments {
             Message.error("writing the report \(reportFile): \(error)")
             throw ExitCode(ExitStatus.failed.rawValue)
         }
+    }
+}
+
+/// JSON as it is printed and written: for programs, and for people who look into it.
+enum JSONText {
+    static func encode(_ value: some Encodable) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(value)
     }
 }
 
