@@ -207,14 +207,13 @@ import Testing
         for number in 0..<300 { try storage.add(try builder.image(), repository: "many/app-\(number)", tag: "1") }
         let arguments = ["prune", "./registry", "-f", "required.txt", "--yes", "--grace", "0s"]
         let running = try terminal.command(arguments).start()
-        while storage.repositories().count > 2, !running.hasEnded, storage.tags(repository: "many/app-0") != [] {
-            usleep(200)
-        }
+        // The first of 300 tags to go; manifests, links and blobs come after all of them.
+        while !running.hasEnded, storage.tags(repository: "many/app-0") != [] { usleep(200) }
         running.signal(SIGINT)
         let outcome = running.wait()
-        if outcome.status == 130 {
-            #expect(outcome.errorText.contains("the same command goes on"))
-        }
+        #expect(outcome.status == 130)
+        #expect(outcome.errorText.contains("the same command goes on"))
+        #expect(storage.repositories().count > 1)
         let again = try await terminal.command(arguments).run()
         #expect(again.status == 0, "\(again.errorText)")
         #expect(storage.repositories() == ["library/app"])

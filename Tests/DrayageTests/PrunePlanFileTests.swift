@@ -47,11 +47,13 @@ import Testing
                     .plan
             )
             try site.storage.setTag("release", to: image.digest, repository: "a/app")
-            options.isDryRun = false
-            await #expect {
-                try await pruner.apply(plan, to: target, options: options, approve: { _ in true })
-            } throws: { error in
-                "\(error)".contains("a/app:release points at \(image.digest), which is to go")
+            for isDryRun in [true, false] {
+                options.isDryRun = isDryRun
+                await #expect {
+                    try await pruner.apply(plan, to: target, options: options, approve: { _ in true })
+                } throws: { error in
+                    "\(error)".contains("a/app:release points at \(image.digest), which is to go")
+                }
             }
         }
         try await site.expect(

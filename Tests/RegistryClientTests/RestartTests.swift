@@ -19,15 +19,7 @@ import Testing
         from registry: String,
         _ configuration: RegistryClient.Configuration? = nil
     ) async throws {
-        let repository = try Repository(registry: registry, path: "app")
-        try await withClient(configuration ?? clock.configuration()) {
-            try await $0.fetchBlob(
-                blob.descriptor,
-                from: repository,
-                into: received.take,
-                restarting: received.restart
-            )
-        }
+        try await received.fetch(blob, from: registry, configuration ?? clock.configuration())
     }
 
     /// What a server answers to the request for the rest of the blob from byte 70,000 on.

@@ -20,15 +20,7 @@ import Testing
         from registry: String,
         _ configuration: RegistryClient.Configuration? = nil
     ) async throws {
-        let repository = try Repository(registry: registry, path: "app")
-        try await withClient(configuration ?? clock.configuration()) {
-            try await $0.fetchBlob(
-                blob.descriptor,
-                from: repository,
-                into: received.take,
-                restarting: received.restart
-            )
-        }
+        try await received.fetch(blob, from: registry, configuration ?? clock.configuration())
     }
 
     @Test(arguments: [

@@ -85,3 +85,17 @@ extension Answer {
         return Answer(206, headers: [place] + tag, body: Array(bytes[start...]))
     }
 }
+
+extension Received {
+    /// Fetches a blob of the repository `app`, and takes what comes.
+    func fetch(
+        _ blob: TestBlob,
+        from registry: String,
+        _ configuration: RegistryClient.Configuration
+    ) async throws {
+        let repository = try Repository(registry: registry, path: "app")
+        try await withClient(configuration) {
+            try await $0.fetchBlob(blob.descriptor, from: repository, into: take, restarting: restart)
+        }
+    }
+}
