@@ -119,6 +119,8 @@ public struct Report: Sendable, Encodable {
     public var removed: Removal?
     /// The totals.
     public var totals: Totals?
+    /// What registries say of their limits, for a bundle; nil where none says anything.
+    public var quotas: [Quota]?
     /// What failed.
     public var failures: [Failure] = []
 

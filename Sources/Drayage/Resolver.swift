@@ -15,11 +15,17 @@ struct Resolver: Sendable {
         var images: [Image] = []
         var graph = ImageGraph()
         var failures: [Report.Failure] = []
+        /// What the registries say of their limits; nil where none says anything.
+        var quotas: [Report.Quota]?
     }
 
     let client: RegistryClient
     let parallelism: Int
     let progress: ProgressHandler
+    /// Documents that are at hand, and need not be fetched.
+    var known: [Digest: Document] = [:]
+    /// References of which it is decided what they lead to, whatever their tags mean by now.
+    var pinned: [Reference: Digest] = [:]
 
     /// Resolves all references.
     ///
@@ -30,7 +36,8 @@ struct Resolver: Sendable {
         progress(.resolving(count: references.count))
         var walk = Walk(references: references)
         let tops = references.enumerated().map { index, reference in
-            Fetch(target: ManifestTarget(reference), expected: nil, sources: [reference.repository], images: [index])
+            let target = pinned[reference].map { .digest($0) } ?? ManifestTarget(reference)
+            return Fetch(target: target, expected: nil, sources: [reference.repository], images: [index])
         }
         walk.take(try await fetch(tops))
         while let next = walk.nextLevel() {
@@ -38,7 +45,9 @@ struct Resolver: Sendable {
         }
         // A request that was cut off is not the image's fault.
         try Task.checkCancellation()
-        return walk.resolution
+        var resolution = walk.resolution
+        resolution.quotas = quotas(of: references, needed: walk.requestCounts)
+        return resolution
     }
 
     private func fetch(_ fetches: [Fetch]) async throws -> [Fetched] {
@@ -49,12 +58,20 @@ struct Resolver: Sendable {
     }
 
     private func fetch(_ fetch: Fetch) async throws -> Fetched {
+        var fetched = Fetched(fetch: fetch, result: .failure(CancellationError()))
         var failure: (any Error)?
         for repository in fetch.sources {
             do {
-                let document = try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                let document: Document
+                if let atHand = try await documentAtHand(for: fetch, in: repository) {
+                    document = atHand
+                } else {
+                    fetched.requestCounts[repository.registry, default: 0] += 1
+                    document = try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                }
                 if fetch.expected == nil { progress(.resolved(name: fetch.target.name(in: repository))) }
-                return Fetched(fetch: fetch, result: .success(document))
+                fetched.result = .success(document)
+                return fetched
             } catch let error as CancellationError {
                 throw error
             } catch {
@@ -62,128 +79,38 @@ struct Resolver: Sendable {
                 failure = failure ?? error
             }
         }
-        return Fetched(fetch: fetch, result: .failure(failure ?? CancellationError()))
-    }
-}
-
-extension Resolver {
-    /// A manifest that is needed, where it may be had, and the images (by index) that need it.
-    fileprivate struct Fetch: Sendable {
-        let target: ManifestTarget
-        let expected: Descriptor?
-        var sources: [Repository]
-        var images: [Int]
+        if let failure { fetched.result = .failure(failure) }
+        return fetched
     }
 
-    fileprivate struct Fetched: Sendable {
-        let fetch: Fetch
-        let result: Result<Document, any Error>
+    /// What need not be fetched.
+    ///
+    /// What a tag means is asked for, where the answer can spare a manifest: registries that count requests count those
+    /// for manifests, and not those for digests.
+    private func documentAtHand(for fetch: Fetch, in repository: Repository) async throws -> Document? {
+        guard !known.isEmpty else { return nil }
+        let digest: Digest? =
+            switch fetch.target {
+            case .digest(let digest): digest
+            case .tag(let tag): try await client.digest(of: tag, in: repository)
+            }
+        guard let digest, let document = known[digest] else { return nil }
+        // What is not as its parent says is for the registry to decide, as if it were not at hand.
+        guard let expected = fetch.expected else { return document }
+        let agrees = expected.size == document.descriptor.size && expected.mediaType == document.descriptor.mediaType
+        return agrees ? document : nil
     }
 
-    /// The walk from the tops of the images downwards, one level at a time.
-    fileprivate struct Walk {
-        private let references: [Reference]
-        private var graph = ImageGraph()
-        private var tops: [Int: Descriptor] = [:]
-        private var failures: [Int: any Error] = [:]
-        /// For each image, the manifests that were met, and those of the level that was fetched last.
-        private var met: [Int: Set<Digest>] = [:]
-        private var frontier: [Int: [Digest]] = [:]
-        /// The level that is fetched now; the tops are the first.
-        private var level = 1
-
-        init(references: [Reference]) { self.references = references }
-
-        /// Takes what was fetched of the present level.
-        mutating func take(_ results: [Fetched]) {
-            for fetched in results {
-                for image in fetched.fetch.images {
-                    switch fetched.result {
-                    case .failure(let error): fail(image, error)
-                    case .success(let document): take(document, for: image)
-                    }
-                }
-            }
+    /// What the registries of references say of their limits.
+    ///
+    /// - Parameters:
+    ///   - references: the references.
+    ///   - counts: how many manifests were asked for, by registry.
+    /// - Returns: the quotas, by name of the registry; nil where there is none.
+    private func quotas(of references: [Reference], needed counts: [String: Int]) -> [Report.Quota]? {
+        let quotas = Set(references.map(\.repository.registry)).sorted().compactMap { registry in
+            client.rateLimit(of: registry).map { Report.Quota(registry, $0, needed: counts[registry] ?? 0) }
         }
-
-        private mutating func take(_ document: Document, for image: Int) {
-            let digest = document.descriptor.digest
-            graph.documents[digest] = document
-            if tops[image] == nil {
-                tops[image] = document.descriptor
-                met[image] = [digest]
-            }
-            guard level <= ImageIndex.nestingLimit || document.children.isEmpty else {
-                return refuse(image, .nestedTooDeep)
-            }
-            frontier[image, default: []].append(digest)
-        }
-
-        /// Goes down a level.
-        ///
-        /// - Returns: what is to be fetched of it, which may be nothing where all is known from other images; nil where
-        ///   there is no such level.
-        mutating func nextLevel() -> [Fetch]? {
-            level += 1
-            var order: [Digest] = []
-            var needed: [Digest: Fetch] = [:]
-            let last = frontier
-            frontier = [:]
-            for (image, digests) in last.sorted(by: { $0.key < $1.key }) where failures[image] == nil {
-                for child in digests.flatMap({ graph.documents[$0]?.children ?? [] })
-                where met[image, default: []].insert(child.digest).inserted {
-                    if let known = graph.documents[child.digest] {
-                        take(known, for: image)
-                    } else {
-                        if needed[child.digest] == nil { order.append(child.digest) }
-                        add(child, for: image, to: &needed)
-                    }
-                }
-                let count = met[image, default: []].count - 1
-                if count > ImageIndex.childLimit { refuse(image, .tooManyChildren(count: count)) }
-            }
-            let fetches = order.compactMap { needed[$0] }.compactMap { fetch -> Fetch? in
-                var fetch = fetch
-                fetch.images.removeAll { failures[$0] != nil }
-                return fetch.images.isEmpty ? nil : fetch
-            }
-            return fetches.isEmpty && frontier.isEmpty ? nil : fetches
-        }
-
-        private func add(_ child: Descriptor, for image: Int, to needed: inout [Digest: Fetch]) {
-            let source = references[image].repository
-            guard var fetch = needed[child.digest] else {
-                needed[child.digest] = Fetch(
-                    target: .digest(child.digest),
-                    expected: child,
-                    sources: [source],
-                    images: [image]
-                )
-                return
-            }
-            if fetch.sources.count < BlobSources.limit, !fetch.sources.contains(source) { fetch.sources.append(source) }
-            fetch.images.append(image)
-            needed[child.digest] = fetch
-        }
-
-        private mutating func refuse(_ image: Int, _ code: DocumentError.Code) {
-            fail(image, DrayageError(.other, "resolving \(references[image])", underlying: DocumentError(code)))
-        }
-
-        private mutating func fail(_ image: Int, _ error: any Error) {
-            failures[image] = failures[image] ?? error
-        }
-
-        var resolution: Resolution {
-            var resolution = Resolution(graph: graph)
-            for (index, reference) in references.enumerated() {
-                if let error = failures[index] {
-                    resolution.failures.append(.init(subject: reference.description, error: error))
-                } else if let top = tops[index] {
-                    resolution.images.append(Image(reference: reference, top: top))
-                }
-            }
-            return resolution
-        }
+        return quotas.isEmpty ? nil : quotas
     }
 }

@@ -39,6 +39,7 @@ public struct Synchronizer: Sendable {
             var resolution = try await resolve(references, client: client)
             let plan = try resolution.layOut()
             report.describe(resolution, plan: plan, status: .planned)
+            report.quotas = resolution.quotas
             report.totals?.requestCount = client.requestCount
             return report.concluded(keepGoing: options.keepGoing)
         }
@@ -64,6 +65,7 @@ public struct Synchronizer: Sendable {
             var resolution = try await resolve(references, client: client)
             let plan = try resolution.layOut()
             report.failures = resolution.failures
+            report.quotas = resolution.quotas
             if resolution.failures.isEmpty || (options.keepGoing && !resolution.images.isEmpty) {
                 try await export(resolution, plan, to: path, options: options, client: client, report: &report)
             }

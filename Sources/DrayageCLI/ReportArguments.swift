@@ -58,6 +58,7 @@ struct ReportArguments: ParsableArguments {
         let output = OutputStream.standardOutput
         if !quiet, !json, printsText() { try print(ReportText(report, columns: output.columns).text) }
         for failure in ReportText(report).failures { Message.error(failure) }
+        if !quiet { for line in ReportText(report).quotas { Message.note(line) } }
         if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
         if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }
     }

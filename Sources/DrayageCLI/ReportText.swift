@@ -80,6 +80,12 @@ struct ReportText {
         }
     }
 
+    /// What registries say of their limits, for stderr.
+    var quotas: [String] {
+        let isDone = report.bundle != nil && report.outcome != .failed
+        return (report.quotas ?? []).map { QuotaText($0, isDone: isDone).line }
+    }
+
     /// One line at the end, for stderr.
     var summary: String? {
         let totals = report.totals

@@ -15,6 +15,8 @@ final class HostGates: Sendable {
         var closed: Closed?
         var rateLimit: RateLimit?
         var successCount = 0
+        /// Whether somebody's last attempt found nobody there, and nobody has had an answer since.
+        var isGivenUp = false
     }
 
     private let hosts = Mutex<[URLParts.Origin: Host]>([:])
@@ -43,6 +45,7 @@ final class HostGates: Sendable {
         }
         hosts.withLock { hosts in
             var host = hosts[origin] ?? Host()
+            host.isGivenUp = false
             if (200..<400).contains(response.status) { host.successCount += 1 }
             host.rateLimit = rateLimit ?? host.rateLimit
             if let closed, host.closed.map({ $0.until < closed.until }) ?? true { host.closed = closed }
@@ -60,6 +63,18 @@ final class HostGates: Sendable {
     func successCount(of url: String) -> Int {
         guard let origin = URLParts.origin(of: url) else { return 0 }
         return hosts.withLock { $0[origin]?.successCount ?? 0 }
+    }
+
+    /// Notes that the host of a URL, which has answered before, could not be reached as often as it was tried.
+    func noteGivenUp(_ url: String) {
+        guard let origin = URLParts.origin(of: url) else { return }
+        hosts.withLock { $0[origin]?.isGivenUp = true }
+    }
+
+    /// Whether the host of a URL was given up and has not answered since.
+    func isGivenUp(_ url: String) -> Bool {
+        guard let origin = URLParts.origin(of: url) else { return false }
+        return hosts.withLock { $0[origin]?.isGivenUp ?? false }
     }
 
     /// What the host of a URL last said of its limit.

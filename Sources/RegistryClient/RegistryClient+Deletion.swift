@@ -25,14 +25,25 @@ extension RegistryClient {
         in repository: Repository
     ) async throws -> DeletionOutcome {
         let context = RequestContext(operation: "deleting", subject: target.name(in: repository))
-        let (request, response) = try await send(
-            .DELETE,
-            "/v2/\(repository.path)/manifests/\(target)",
-            to: registry(repository.registry),
-            scopes: [Scope.delete(repository)],
-            context: context
-        )
+        let registry = registry(repository.registry)
+        var mayBeDone = false
+        let (request, response) = try await retrying(registry, context) {
+            do {
+                return try await attempt(
+                    .DELETE,
+                    "/v2/\(repository.path)/manifests/\(target)",
+                    to: registry,
+                    scopes: [Scope.delete(repository)],
+                    context: context
+                )
+            } catch let error as RegistryError {
+                mayBeDone = mayBeDone || error.leavesOpenWhatWasDone
+                throw error
+            }
+        }
         switch response.status {
+        // An earlier attempt has done it, and its answer was lost.
+        case 404 where mayBeDone: return .deleted
         case 404: return .absent
         case 405, 501: return .unsupported
         // distribution 2.8 takes a tag for a digest that is wrong.
@@ -42,5 +53,15 @@ extension RegistryClient {
         }
         try response.expect([202, 200, 204], of: request, context: context)
         return .deleted
+    }
+}
+
+extension RegistryError {
+    /// Whether the registry may have done what it was asked for, although it did not say so.
+    fileprivate var leavesOpenWhatWasDone: Bool {
+        switch code {
+        case .connectionLost, .timeout: true
+        default: status.map { $0 >= 500 } ?? false
+        }
     }
 }

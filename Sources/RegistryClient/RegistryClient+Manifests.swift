@@ -34,43 +34,6 @@ extension RegistryClient {
         }
     }
 
-    /// Asks for the digest of a manifest.
-    ///
-    /// - Parameters:
-    ///   - target: the tag or the digest.
-    ///   - repository: where it is.
-    ///   - access: what the request belongs to.
-    ///   - types: the types that are asked for: those that can be carried, or any.
-    /// - Returns: the digest, nil where there is no such manifest.
-    /// - Throws: ``RegistryError``.
-    package func headManifest(
-        _ target: ManifestTarget,
-        in repository: Repository,
-        for access: Access = .pull,
-        types: ManifestTypes = .known
-    ) async throws -> Digest? {
-        let context = RequestContext(operation: "looking up", subject: target.name(in: repository))
-        let (request, response) = try await send(
-            .HEAD,
-            "/v2/\(repository.path)/manifests/\(target)",
-            to: registry(repository.registry),
-            headers: accept(types),
-            scopes: [access.scope(of: repository)],
-            context: context
-        )
-        if response.status == 404 { return nil }
-        try response.expect([200], of: request, context: context)
-        if case .digest(let digest) = target { return digest }
-        guard let digest = try response.contentDigest(of: request, context: context) else {
-            // Some registries answer HEAD without the digest; then the manifest itself tells.
-            return switch types {
-            case .known: try await fetchManifest(target, in: repository).descriptor.digest
-            case .any: try await fetchManifestBytes(target, in: repository, for: access)?.digest
-            }
-        }
-        return digest
-    }
-
     /// Puts a manifest or an index, its bytes as they are.
     ///
     /// Spec: distribution "Pushing Manifests".

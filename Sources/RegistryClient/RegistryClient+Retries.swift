@@ -1,7 +1,8 @@
 extension RegistryClient {
     /// Tries something until it succeeds or ``RetryPolicy`` has had enough.
     ///
-    /// Nothing is held while it waits, no slot above all.
+    /// Nothing is held while it waits, no slot above all. Once a registry that could not be reached was given up, the
+    /// others try it once, until one of them has an answer.
     ///
     /// - Parameters:
     ///   - registry: the registry that is asked.
@@ -18,8 +19,8 @@ extension RegistryClient {
     ) async throws -> Result {
         let clock = configuration.retryClock
         let policy = RetryPolicy(limit: configuration.retryLimit, maxWait: configuration.maxWait)
-        let successCount = transport.hosts.successCount(of: registry.endpoint.baseURL)
-        var series = RetrySeries(policy: policy, clock: clock, successCount: successCount)
+        let (hosts, url) = (transport.hosts, registry.endpoint.baseURL)
+        var series = RetrySeries(policy: policy, clock: clock, successCount: hosts.successCount(of: url))
         while true {
             do {
                 return try await attempt()
@@ -27,12 +28,14 @@ extension RegistryClient {
                 // Nothing was sent, so nothing was tried.
                 try await clock.sleep(try series.wait(for: closed, context: context))
             } catch let error as RegistryError {
-                let successCount = transport.hosts.successCount(of: registry.endpoint.baseURL)
+                let successCount = hosts.successCount(of: url)
                 switch series.next(after: error, reached: download?.furthest ?? 0, successCount: successCount) {
                 case .attempt(let retry):
+                    if error.concernsWholeRegistry, hosts.isGivenUp(url) { throw series.ended(error) }
                     configuration.onRetry(retry)
                     try await clock.sleep(retry.wait)
                 case .failure(let error):
+                    if error.concernsWholeRegistry { hosts.noteGivenUp(url) }
                     await registry.authenticator.noteGivenUp(error)
                     throw error
                 }

@@ -80,7 +80,8 @@ struct RetrySeries {
         return error
     }
 
-    private func ended(_ error: RegistryError) -> RegistryError {
+    /// An error that ends the series, with how often it was tried.
+    func ended(_ error: RegistryError) -> RegistryError {
         guard error.attempts == nil else { return error }
         var error = error
         error.attempts = .init(count: attemptCount, duration: clock.now() - start)

@@ -27,6 +27,14 @@ struct ReportDocument: Decodable {
         let requestCount: Int?
     }
 
+    struct Quota: Decodable {
+        let registry: String
+        let limit: Int?
+        let remaining: Int
+        let windowSeconds: Int?
+        let needed: Int
+    }
+
     struct Tags: Decodable {
         let repository: String
         let tags: [String]
@@ -41,6 +49,7 @@ struct ReportDocument: Decodable {
     let images: [Image]
     let repositories: [Tags]?
     let totals: Totals?
+    let quotas: [Quota]?
     let failures: [Failure]
 
     /// Reads bytes that are one document and nothing else.

@@ -31,6 +31,10 @@ import Testing
             mountCount: 5,
             requestCount: 6
         )
+        let limit = Report.Quota(registry: "site.io", limit: 100, remaining: 76, windowSeconds: 21_600, needed: 12)
+        report.quotas = [
+            limit, Report.Quota(registry: "short.io", limit: nil, remaining: 7, windowSeconds: nil, needed: 0),
+        ]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let type = "application/vnd.oci.image.index.v1+json"
@@ -40,7 +44,10 @@ import Testing
                 "failures":[{"message":"it \\\\u{1B}[31mfailed","subject":"push"}],\
                 "images":[{"byteCount":5,"digest":"\(digest)","mediaType":"\(type)","platforms":["linux/amd64"],\
                 "previousDigest":"\(digest)","reference":"site.io/a:1","status":"up-to-date","target":"target.io/a:1"}],\
-                "outcome":"failed","repositories":[{"repository":"a","tags":["1"]}],\
+                "outcome":"failed",\
+                "quotas":[{"limit":100,"needed":12,"registry":"site.io","remaining":76,"windowSeconds":21600},\
+                {"needed":0,"registry":"short.io","remaining":7}],\
+                "repositories":[{"repository":"a","tags":["1"]}],\
                 "schema":"dev.drayage.report.v1","target":"target.io",\
                 "totals":{"blobCount":1,"byteCount":2,"mountCount":5,"requestCount":6,"uploadByteCount":4,"uploadCount":3}}
                 """

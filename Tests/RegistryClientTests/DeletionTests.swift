@@ -100,4 +100,34 @@ import Testing
             }
         }
     }
+
+    /// What becomes of the first attempt, which the registry has carried out or not, and what the second finds.
+    @Test(
+        arguments: [
+            (Answer(transfer: .closedBeforeHead), true, .deleted), (Answer(504), true, .deleted),
+            (Answer(429), false, .absent), (Answer(503), false, .deleted),
+        ] as [(Answer, Bool, RegistryClient.DeletionOutcome)]
+    )
+    func `a manifest is deleted although the answer was lost, and absent where nothing can have been done`(
+        first: Answer,
+        isCarriedOut: Bool,
+        outcome: RegistryClient.DeletionOutcome
+    ) async throws {
+        let content = RegistryContent(deletion: .byDigest)
+        let target = ManifestTarget.digest(image.digest)
+        if isCarriedOut { try content.add(image, repository: "app", tag: "latest") }
+        let turns = Turns()
+        let registry = try ScriptedRegistry { request in
+            guard turns.next() == 1 else { return content.answer(request) }
+            if isCarriedOut { _ = content.answer(request) }
+            return first
+        }
+        let repository = try registry.repository()
+        let result = try await withClient(TestClock().configuration()) {
+            try await $0.deleteManifest(target, in: repository)
+        }
+        #expect(result == outcome)
+        #expect(registry.count("DELETE") == 2)
+        #expect(content.manifest(image.digest, repository: "app") == nil)
+    }
 }
