@@ -46,6 +46,10 @@ int linux_start_writeback(int fd, int64_t offset, int64_t length) {
     return sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE);
 }
 
+ssize_t linux_copy_file_range(int from, int64_t from_offset, int to, int64_t to_offset, size_t length) {
+    return copy_file_range(from, &from_offset, to, &to_offset, length, 0);
+}
+
 int linux_sync_file_system(int fd) {
     return syncfs(fd);
 }

@@ -2,69 +2,186 @@ import ImageLayout
 import RegistryClient
 import Synchronization
 
-/// Fetches the blobs of a bundle into their places: bounded, over all blobs of all images at once.
+/// Brings the blobs of a bundle into their places: bounded, over all blobs of all images at once.
 struct BundleFill: Sendable {
     let plan: LayoutPlan
     let writer: LayoutWriter
     let sources: BlobSources
+    /// Earlier bundles, which are asked before any registry.
+    let reused: [LayoutReader]
     let client: RegistryClient
     let parallelism: Int
     let progress: ProgressHandler
 
-    /// Fetches all blobs.
-    ///
-    /// - Parameter keepGoing: whether the rest is fetched where one blob fails.
-    /// - Returns: the blobs that failed, with the cause; without `keepGoing` the first ends the run.
-    /// - Throws: `LayoutError` when the file cannot be written, `CancellationError`.
-    func run(keepGoing: Bool) async throws -> [Digest: any Error] {
-        progress(.planned(blobCount: plan.blobs.count, byteCount: plan.blobs.reduce(0) { $0 + $1.descriptor.size }))
-        let failures = Mutex<[Digest: any Error]>([:])
-        let byRegistry = Dictionary(grouping: plan.blobs) { sources[$0.descriptor.digest].first?.registry }
-        do {
-            try await forEachConcurrently(byRegistry.values, limit: byRegistry.count) { blobs in
-                try await forEachBlobConcurrently(blobs, parallelism: parallelism, byteCount: \.descriptor.size) {
-                    blob in
-                    do {
-                        try await fetch(blob)
-                    } catch let error as RegistryError {
-                        failures.withLock { $0[blob.descriptor.digest] = error }
-                        if !keepGoing { throw Stop() }
-                    }
-                    return []
-                }
-                return []
-            }
-        } catch is Stop {
-            // What was recorded tells why.
-        }
-        return failures.withLock { $0 }
+    /// How often it is brought to disk how far everything is: what is lost when the power is cut.
+    private static let checkpointInterval = Duration.seconds(5)
+    /// Copying is the disk's and the processor's work, of which there is not more with more at once.
+    private static let copyLimit = 2
+
+    /// What became of the blobs.
+    struct Outcome: Sendable {
+        /// The blobs that could not be had, each with its cause.
+        var failures: [Digest: any Error] = [:]
+        /// The bytes that an interrupted run had fetched.
+        var keptByteCount: Int64 = 0
+        /// The bytes that were taken from earlier bundles.
+        var reusedByteCount: Int64 = 0
+        /// The bytes that came from registries, those that came in vain among them.
+        var fetchedByteCount: Int64 = 0
+        /// The blobs that an earlier bundle should have and has not, each with that bundle's name.
+        var damaged: [Digest: String] = [:]
+    }
+
+    private final class Record: Sendable {
+        let outcome = Mutex(Outcome())
     }
 
     /// Ends the run after a failure that has been recorded.
     private struct Stop: Error {}
 
-    private func fetch(_ planned: LayoutPlan.Blob) async throws {
+    /// Brings all blobs.
+    ///
+    /// - Parameter keepGoing: whether the rest is fetched where one blob fails.
+    /// - Returns: what became of the blobs; without `keepGoing` the first failure ends the run.
+    /// - Throws: `LayoutError` when the file cannot be written, `CancellationError`.
+    func run(keepGoing: Bool) async throws -> Outcome {
+        progress(.planned(blobCount: plan.blobs.count, byteCount: plan.blobs.reduce(0) { $0 + $1.descriptor.size }))
+        let record = Record()
+        let missing = takeStock(record)
+        do {
+            try await repeating(every: Self.checkpointInterval) {
+                try await blocking { [writer] in try writer.checkpoint() }
+            } during: {
+                let rest = try await takeOver(missing, record)
+                try await fetch(rest, keepGoing: keepGoing, record)
+            }
+        } catch is Stop {
+            // What was recorded tells why.
+        }
+        return record.outcome.withLock { $0 }
+    }
+
+    // MARK: - What is there
+
+    /// Finds out what an interrupted run has left to do.
+    private func takeStock(_ record: Record) -> [LayoutPlan.Blob] {
+        var missing: [LayoutPlan.Blob] = []
+        var (count, byteCount) = (0, Int64(0))
+        for blob in plan.blobs {
+            let slot = writer.slot(for: blob)
+            byteCount += slot.prefixCount
+            if slot.isVerified {
+                count += 1
+                progress(.blobStarted(blob.descriptor.digest, byteCount: blob.descriptor.size))
+                progress(.blobFinished(blob.descriptor.digest))
+            } else {
+                missing.append(blob)
+            }
+        }
+        if byteCount > 0 { progress(.continuing(blobCount: count, byteCount: byteCount)) }
+        record.outcome.withLock { $0.keptByteCount = byteCount }
+        return missing
+    }
+
+    /// Takes over what earlier bundles have.
+    ///
+    /// - Returns: what they do not have.
+    private func takeOver(
+        _ blobs: [LayoutPlan.Blob],
+        _ record: Record
+    ) async throws -> [LayoutPlan.Blob] {
+        guard !reused.isEmpty else { return blobs }
+        let results = try await collectConcurrently(blobs, limit: Self.copyLimit) { blob in
+            (blob, isThere: try await takeOver(blob, record))
+        }
+        return results.filter { !$0.isThere }.map(\.0)
+    }
+
+    private func takeOver(_ planned: LayoutPlan.Blob, _ record: Record) async throws -> Bool {
         let blob = planned.descriptor
         let slot = writer.slot(for: planned)
+        for reader in reused where reader.range(of: blob.digest) != nil {
+            progress(.blobStarted(blob.digest, byteCount: blob.size))
+            let isWhole = try await blocking { checkCancellation in
+                try slot.copy(from: reader) { count in
+                    try checkCancellation()
+                    progress(.blobAdvanced(blob.digest, byteCount: count))
+                }
+            }
+            guard isWhole else {
+                progress(.blobFailed(blob.digest))
+                record.outcome.withLock { $0.damaged[blob.digest] = reader.path }
+                continue
+            }
+            progress(.blobFinished(blob.digest))
+            record.outcome.withLock { $0.reusedByteCount += blob.size }
+            return true
+        }
+        return false
+    }
+
+    // MARK: - What is fetched
+
+    private func fetch(_ blobs: [LayoutPlan.Blob], keepGoing: Bool, _ record: Record) async throws {
+        let byRegistry = Dictionary(grouping: blobs) { sources[$0.descriptor.digest].first?.registry }
+        try await forEachConcurrently(byRegistry.values, limit: byRegistry.count) { blobs in
+            try await forEachBlobConcurrently(blobs, parallelism: parallelism, byteCount: \.descriptor.size) { blob in
+                do {
+                    try await fetch(blob, record)
+                } catch let error as RegistryError {
+                    record.outcome.withLock { $0.failures[blob.descriptor.digest] = error }
+                    if !keepGoing { throw Stop() }
+                }
+                return []
+            }
+            return []
+        }
+    }
+
+    private func fetch(_ planned: LayoutPlan.Blob, _ record: Record) async throws {
+        let blob = planned.descriptor
+        let slot = writer.slot(for: planned)
+        let sink: BlobSink = { bytes, offset in
+            let count = Int64(bytes.byteCount)
+            try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
+            try slot.note(prefix: offset + count)
+            record.outcome.withLock { $0.fetchedByteCount += count }
+            progress(.blobAdvanced(blob.digest, byteCount: count))
+        }
         var failure: RegistryError?
         for repository in sources[blob.digest] {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
-                let sink: BlobSink = { bytes, offset in
-                    try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
-                    progress(.blobAdvanced(blob.digest, byteCount: Int64(bytes.byteCount)))
-                }
-                try await client.fetchBlob(blob, from: repository, into: sink) { lost in
+                let prefix = try await prefix(of: slot)
+                try await client.fetchBlob(blob, from: repository, after: prefix, into: sink) { lost in
                     progress(.blobAdvanced(blob.digest, byteCount: -lost))
                 }
+                try slot.noteVerified()
                 progress(.blobFinished(blob.digest))
                 return
             } catch let error as RegistryError {
+                // Nothing that was wrong is gone on from.
+                if error.isMismatch { try slot.note(prefix: 0) }
                 // Another repository may have it whole; what is told is why the first did not.
                 failure = failure ?? error
                 progress(.blobFailed(blob.digest))
             }
         }
         if let failure { throw failure }
+    }
+
+    /// What is there of a blob, digested again; nil where there is nothing.
+    private func prefix(of slot: LayoutSlot) async throws -> sending BlobPrefix? {
+        let count = slot.prefixCount
+        guard count > 0 else { return nil }
+        let digest = slot.descriptor.digest
+        return try await blocking { checkCancellation in
+            let hasher = DigestHasher(algorithm: digest.algorithm)
+            try slot.addPrefix(to: hasher, count: count) { count in
+                try checkCancellation()
+                progress(.blobAdvanced(digest, byteCount: count))
+            }
+            return BlobPrefix(hasher: hasher, byteCount: count)
+        }
     }
 }

@@ -35,6 +35,25 @@ func forEachConcurrently<Item: Sendable>(
     }
 }
 
+/// Does something every so often while work is done; the first error of either ends both.
+func repeating(
+    every interval: Duration,
+    _ step: @escaping @Sendable () async throws -> Void,
+    during work: @escaping @Sendable () async throws -> Void
+) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await work() }
+        group.addTask {
+            while true {
+                try await Task.sleep(for: interval)
+                try await step()
+            }
+        }
+        try await group.next()
+        group.cancelAll()
+    }
+}
+
 /// Transforms items, at most `limit` at a time; the results come in no order.
 func collectConcurrently<Item: Sendable, Result: Sendable>(
     _ items: some Sequence<Item>,

@@ -9,6 +9,10 @@ public enum ProgressEvent: Sendable {
     case resolved(name: String)
     /// The plan is made: what there is to move.
     case planned(blobCount: Int, byteCount: Int64)
+    /// What an interrupted run left was planned again: so much of it is copied to its new place.
+    case carryingOver(byteCount: Int64)
+    /// So much of it is there already, from a run that was interrupted: blobs that are whole, and bytes of all.
+    case continuing(blobCount: Int, byteCount: Int64)
     /// A blob is on its way.
     case blobStarted(Digest, byteCount: Int64)
     /// More bytes of a blob have been moved; or, where the number is negative, so many were moved in vain.
@@ -29,6 +33,8 @@ public enum ProgressEvent: Sendable {
     case removed
     /// A request failed, and is tried again after a while.
     case retrying(message: String, wait: Duration)
+    /// The job ends without its file; what it has of it stays at a path, for the next run to go on with.
+    case kept(path: String)
     /// All bytes are there; the file is being synced and given its name.
     case sealing
 }

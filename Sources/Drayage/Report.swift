@@ -83,6 +83,12 @@ public struct Report: Sendable, Encodable {
         public var uploadByteCount: Int64?
         /// Blobs that were or would be mounted from another repository.
         public var mountCount: Int?
+        /// The bytes that an interrupted run had fetched.
+        public var keptByteCount: Int64?
+        /// The bytes that came from earlier bundles.
+        public var reusedByteCount: Int64?
+        /// The bytes of blobs that came from registries, those that came in vain among them.
+        public var fetchedByteCount: Int64?
         /// Requests that were sent.
         public var requestCount: Int?
     }
@@ -119,6 +125,8 @@ public struct Report: Sendable, Encodable {
     public var removed: Removal?
     /// The totals.
     public var totals: Totals?
+    /// What is not as one might expect, and yet no failure.
+    public var notes: [String] = []
     /// What registries say of their limits, for a bundle; nil where none says anything.
     public var quotas: [Quota]?
     /// What failed.

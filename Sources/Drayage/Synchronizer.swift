@@ -12,6 +12,10 @@ public struct Synchronizer: Sendable {
         public var keepGoing = false
         /// Whether a file that exists at the output is replaced.
         public var replacesExisting = false
+        /// Whether what an interrupted run left is planned again, with what its tags mean now.
+        public var refreshes = false
+        /// Earlier bundles; what they have is not fetched again.
+        public var reusedBundles: [String] = []
 
         /// The defaults: all images or none, and nothing is replaced.
         public init() {}
@@ -34,12 +38,14 @@ public struct Synchronizer: Sendable {
     ///
     /// - Throws: what ``bundle(_:to:options:)`` does.
     public func plan(_ references: [Reference], options: Options = .init()) async throws -> Report {
-        try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        let reused = try await openReused(options)
+        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
             var report = Report(command: "bundle")
-            var resolution = try await resolve(references, client: client)
+            var resolution = try await resolver(client, reused).resolve(references)
             let plan = try resolution.layOut()
             report.describe(resolution, plan: plan, status: .planned)
             report.quotas = resolution.quotas
+            if !reused.isEmpty { report.totals?.reusedByteCount = plan.byteCount(in: reused) }
             report.totals?.requestCount = client.requestCount
             return report.concluded(keepGoing: options.keepGoing)
         }
@@ -48,7 +54,9 @@ public struct Synchronizer: Sendable {
     /// Pulls images and exports them as one bundle.
     ///
     /// The bundle appears under its name only when every blob in it has been verified. When the call throws or an image
-    /// fails (and ``Options/keepGoing`` is not set), no file is left.
+    /// fails (and ``Options/keepGoing`` is not set), what has been fetched stays in `<path>.partial`, with a journal
+    /// beside it, and the same call goes on from there: with the digests that its tags had in the first run, unless
+    /// ``Options/refreshes`` is set.
     ///
     /// - Returns: the report; images that failed are in it, each with its cause.
     /// - Throws: ``DrayageError``, `LayoutError` for the file, `CancellationError`.
@@ -59,65 +67,67 @@ public struct Synchronizer: Sendable {
     ) async throws -> Report {
         // Better now than after a thousand requests.
         try LayoutWriter.checkOutput(path, replacesExisting: options.replacesExisting)
+        let interrupted = try await blocking { try InterruptedBundle.open(for: path, options: options) }
+        try interrupted?.requireSame(references)
+        let reused = try await openReused(options)
         return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
             var report = Report(command: "bundle")
             report.bundle = path
-            var resolution = try await resolve(references, client: client)
+            let resolver = resolver(client, reused, interrupted, references)
+            var resolution = try await resolver.resolve(references)
+            report.notes = try await interrupted?.movedTags(of: resolution.images, resolver: resolver) ?? []
             let plan = try resolution.layOut()
             report.failures = resolution.failures
             report.quotas = resolution.quotas
             if resolution.failures.isEmpty || (options.keepGoing && !resolution.images.isEmpty) {
-                try await export(resolution, plan, to: path, options: options, client: client, report: &report)
+                let export = BundleExport(
+                    path: path,
+                    plan: plan,
+                    requests: resolution.requests(for: references),
+                    resolution: resolution,
+                    interrupted: interrupted,
+                    reused: reused,
+                    options: options,
+                    client: client,
+                    connections: connections,
+                    progress: progress
+                )
+                try await export.run(&report)
             }
             report.totals?.requestCount = client.requestCount
             return report.concluded(keepGoing: options.keepGoing)
         }
     }
 
-    private func resolve(_ references: [Reference], client: RegistryClient) async throws -> Resolver.Resolution {
-        let resolver = Resolver(client: client, parallelism: connections.parallelism, progress: progress)
-        return try await resolver.resolve(references)
+    private func openReused(_ options: Options) async throws -> [LayoutReader] {
+        try await blocking { try options.reusedBundles.map { try LayoutReader(path: $0) } }
     }
 
-    private func export(
-        _ resolution: Resolver.Resolution,
-        _ plan: LayoutPlan,
-        to path: String,
-        options: Options,
-        client: RegistryClient,
-        report: inout Report
-    ) async throws {
-        let writer = try await blocking {
-            try LayoutWriter(plan: plan, path: path, replaceExisting: options.replacesExisting)
-        }
-        do {
-            let fill = BundleFill(
-                plan: plan,
-                writer: writer,
-                sources: BlobSources(images: resolution.images, graph: resolution.graph),
-                client: client,
-                parallelism: connections.parallelism,
-                progress: progress
-            )
-            let failures = try await fill.run(keepGoing: options.keepGoing)
-            var remaining = resolution
-            remaining.drop(needing: failures)
-            report.failures = remaining.failures
-            guard remaining.failures.isEmpty || (options.keepGoing && !remaining.images.isEmpty) else {
-                return writer.abandon()
-            }
-            let final = failures.isEmpty ? plan : try remaining.layOut()
-            progress(.sealing)
-            try Task.checkCancellation()
-            try await blocking {
-                if !failures.isEmpty { try writer.compact(to: final) }
-                try writer.seal()
-            }
-            report.describe(remaining, plan: final, status: .bundled)
-            for image in report.images { progress(.imageFinished(name: image.reference)) }
-        } catch {
-            writer.abandon()
-            throw error
+    /// A resolver that need not fetch what is in an earlier bundle or in an interrupted one.
+    private func resolver(
+        _ client: RegistryClient,
+        _ reused: [LayoutReader],
+        _ interrupted: InterruptedBundle? = nil,
+        _ references: [Reference] = []
+    ) -> Resolver {
+        Resolver(
+            client: client,
+            parallelism: connections.parallelism,
+            progress: progress,
+            known: reused.reduce(into: interrupted?.layout.documents ?? [:]) { documents, reader in
+                documents.merge(reader.documents) { first, _ in first }
+            },
+            pinned: interrupted?.pinned(references) ?? [:]
+        )
+    }
+}
+
+extension LayoutPlan {
+    /// The bytes of the blobs that are in one of several bundles.
+    fileprivate func byteCount(in readers: [LayoutReader]) -> Int64 {
+        blobs.map(\.descriptor).reduce(0) { sum, blob in
+            let isThere = readers.contains { Int64($0.range(of: blob.digest)?.count ?? -1) == blob.size }
+            return sum + (isThere ? blob.size : 0)
         }
     }
 }

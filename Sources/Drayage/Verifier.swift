@@ -91,16 +91,11 @@ public struct Verifier: Sendable {
 
     private func verify(_ blob: Descriptor, of reader: LayoutReader) async throws {
         progress(.blobStarted(blob.digest, byteCount: blob.size))
-        let isCancelled = Atomic<Bool>(false)
-        try await withTaskCancellationHandler {
-            try await blocking {
-                try reader.verify(blob) { byteCount in
-                    if isCancelled.load(ordering: .relaxed) { throw CancellationError() }
-                    progress(.blobAdvanced(blob.digest, byteCount: byteCount))
-                }
+        try await blocking { checkCancellation in
+            try reader.verify(blob) { byteCount in
+                try checkCancellation()
+                progress(.blobAdvanced(blob.digest, byteCount: byteCount))
             }
-        } onCancel: {
-            isCancelled.store(true, ordering: .relaxed)
         }
         progress(.blobFinished(blob.digest))
     }

@@ -8,7 +8,8 @@ struct BundleCommand: AsyncParsableCommand {
         abstract: "Pull images and write them to one file.",
         discussion: """
             Every image is pulled whole, with all its platforms, and stored as it is. The file is an OCI image layout \
-            in a plain tar; it appears under its name only when everything in it has been verified.
+            in a plain tar; it appears under its name only when everything in it has been verified. A run that was \
+            interrupted is gone on with by the same command.
 
             Example:
 
@@ -31,6 +32,18 @@ struct BundleCommand: AsyncParsableCommand {
 
     @Flag(help: "Write a bundle without the images that fail; exit code 2 tells of them.")
     var keepGoing = false
+
+    @Flag(help: "Plan an interrupted bundle again, with what its tags mean now; what is still needed is kept.")
+    var refresh = false
+
+    @Option(
+        help: ArgumentHelp(
+            "An earlier bundle: what it has is not fetched again. Repeatable.",
+            valueName: "bundle"
+        ),
+        completion: .file(extensions: ["tar"])
+    )
+    var reuse: [String] = []
 
     @Flag(help: "Print what the bundle would hold, and write nothing.")
     var dryRun = false
@@ -64,6 +77,8 @@ struct BundleCommand: AsyncParsableCommand {
             var options = Synchronizer.Options()
             options.keepGoing = keepGoing
             options.replacesExisting = force
+            options.refreshes = refresh
+            options.reusedBundles = reuse
             guard let output, !dryRun else { return try await synchronizer.plan(references, options: options) }
             return try await synchronizer.bundle(references, to: output, options: options)
         }

@@ -22,6 +22,7 @@ struct ProgressState {
     private var removedCount = 0
     private var plannedByteCount: Int64 = 0
     private var plannedBlobCount = 0
+    private var continuedByteCount: Int64 = 0
     private var finishedByteCount: Int64 = 0
     private var finishedBlobCount = 0
     private var flights: [Digest: Flight] = [:]
@@ -45,6 +46,14 @@ struct ProgressState {
             start = .now
             guard blobCount > 0 else { return nil }
             return "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(ByteText.size(byteCount)) to go"
+        case .carryingOver(let byteCount):
+            phase = "carrying over \(ByteText.size(byteCount)) of an interrupted bundle"
+        case .continuing(let blobCount, let byteCount):
+            continuedByteCount = byteCount
+            return "going on with an interrupted bundle: \(blobCount) of \(plannedBlobCount) blobs and "
+                + "\(ByteText.size(byteCount)) of \(ByteText.size(plannedByteCount)) are there"
+        case .kept(let path):
+            return "what has been fetched is kept in \(path); the same command goes on from there"
         case .blobStarted(let digest, let byteCount):
             flights[digest] = Flight(byteCount: byteCount)
         case .blobAdvanced(let digest, let byteCount):
@@ -130,8 +139,9 @@ struct ProgressState {
     private var rate: String {
         guard let start else { return "" }
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        guard seconds >= 1, movedByteCount > 0 else { return "" }
-        let rate = Double(movedByteCount) / seconds
+        let newByteCount = movedByteCount - continuedByteCount
+        guard seconds >= 1, newByteCount > 0 else { return "" }
+        let rate = Double(newByteCount) / seconds
         let left = Double(max(0, plannedByteCount - movedByteCount)) / rate
         return ", \(ByteText.size(Int64(rate)))/s, \(duration(left)) left"
     }

@@ -58,6 +58,7 @@ struct ReportArguments: ParsableArguments {
         let output = OutputStream.standardOutput
         if !quiet, !json, printsText() { try print(ReportText(report, columns: output.columns).text) }
         for failure in ReportText(report).failures { Message.error(failure) }
+        if !quiet { for note in report.notes { Message.note(note) } }
         if !quiet { for line in ReportText(report).quotas { Message.note(line) } }
         if !quiet, let summary = ReportText(report).summary { Message.note(summary) }
         if report.exitStatus != .done { throw ExitCode(report.exitStatus.rawValue) }
@@ -66,7 +67,7 @@ struct ReportArguments: ParsableArguments {
     /// What an interruption leaves, which is what the user wants to know next.
     private static func interruption(of command: String) -> String {
         switch command {
-        case "bundle": "interrupted; no file was left"
+        case "bundle": "interrupted; the same command goes on from what has been fetched"
         case "push": "interrupted; what has arrived is not sent again by the same command"
         case "prune": "interrupted; what was not removed yet is as it was, and the same command goes on"
         default: "interrupted"

@@ -96,8 +96,8 @@ struct ReportText {
         case (_, .failed):
             return "\(report.command) failed: \(Count.text(report.failures.count, "failure"))"
         case ("bundle", _):
-            guard let bundle = report.bundle else { return "would bundle \(images), \(blobs), \(size)" }
-            return "\(bundle): \(images), \(blobs), \(Self.size(report.bundleByteCount))\(left)"
+            guard let bundle = report.bundle else { return "would bundle \(images), \(blobs), \(size)\(origins)" }
+            return "\(bundle): \(images), \(blobs), \(Self.size(report.bundleByteCount))\(origins)\(left)"
         case ("push", _):
             let isPlan = report.images.contains { $0.status == .planned }
             let uploads = Count.text(totals?.uploadCount ?? 0, "blob")
@@ -117,6 +117,14 @@ struct ReportText {
         default:
             return nil
         }
+    }
+
+    /// Where the bytes of a bundle came from, besides registries.
+    private var origins: String {
+        let kept = report.totals?.keptByteCount.map { "\(Self.size($0)) from an interrupted run" }
+        let reused = report.totals?.reusedByteCount.map { "\(Self.size($0)) from earlier bundles" }
+        let all = [kept, reused].compactMap(\.self)
+        return all.isEmpty ? "" : " (\(all.joined(separator: ", ")))"
     }
 
     private func pruned(_ plan: PrunePlan) -> String {

@@ -34,6 +34,8 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
         case notPlanned(Digest)
         /// The file under the name of the partial is another one now.
         case partialReplaced
+        /// A partial file that no interrupted run of ours left, or that has been damaged since, in words.
+        case notContinuable(reason: String)
 
         // Reading.
         case archive(ArchiveError)

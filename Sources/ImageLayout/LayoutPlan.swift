@@ -4,7 +4,7 @@ package import OCI
 /// Where everything in a bundle lies, before a byte of it has been fetched.
 ///
 /// It is a value of its inputs: the same images give the same plan, in whatever order they come.
-package struct LayoutPlan: Sendable {
+package struct LayoutPlan: Equatable, Sendable {
     /// A blob that is to be fetched, and its place.
     package struct Blob: Hashable, Sendable {
         /// What the first manifest that needs it says of it.
@@ -16,7 +16,7 @@ package struct LayoutPlan: Sendable {
     }
 
     /// An entry whose bytes are known already.
-    struct KnownEntry: Sendable {
+    struct KnownEntry: Equatable, Sendable {
         let path: String
         let bytes: [UInt8]
         let headerOffset: Int64
@@ -31,6 +31,8 @@ package struct LayoutPlan: Sendable {
     package let blobs: [Blob]
     /// What comes before them: the layout's own files, then the manifests and indexes.
     let known: [KnownEntry]
+    /// The manifests and indexes among them, in the order of the file.
+    package let documents: [Document]
 
     /// Plans the bundle of some images.
     ///
@@ -65,8 +67,14 @@ package struct LayoutPlan: Sendable {
         }
         self.images = images
         self.known = known
+        self.documents = contents.sortedDocuments
         self.blobs = blobs
         byteCount = try end.advance(by: TarHeader.endByteCount)
+    }
+
+    /// Whether both are the same file: the known entries hold all that the names and documents say.
+    package static func == (first: LayoutPlan, second: LayoutPlan) -> Bool {
+        first.byteCount == second.byteCount && first.known == second.known && first.blobs == second.blobs
     }
 
     private static func folded(_ images: [LayoutImage]) throws(LayoutError) -> [LayoutImage] {
@@ -103,6 +111,30 @@ private struct EndOfFile {
         offset = sum
         return sum
     }
+}
+
+extension LayoutPlan {
+    /// All that is in the file whatever was fetched, with its place: the documents, and every header.
+    var skeleton: [(offset: Int64, bytes: [UInt8])] {
+        get throws(LayoutError) {
+            var pieces: [(offset: Int64, bytes: [UInt8])] = []
+            for entry in known { pieces.append((entry.headerOffset, try bytes(of: entry))) }
+            for blob in blobs { pieces.append((blob.headerOffset, try headerBytes(of: blob))) }
+            return pieces
+        }
+    }
+
+    /// An entry that is known already, with its header and padding.
+    func bytes(of entry: KnownEntry) throws(LayoutError) -> [UInt8] {
+        let size = Int64(entry.bytes.count)
+        let padding = [UInt8](repeating: 0, count: TarHeader.padding(after: size))
+        return try headerBytes(path: entry.path, byteCount: size) + entry.bytes + padding
+    }
+}
+
+/// The tar header of a blob.
+func headerBytes(of blob: LayoutPlan.Blob) throws(LayoutError) -> [UInt8] {
+    try headerBytes(path: LayoutPath.blob(blob.descriptor.digest), byteCount: blob.descriptor.size)
 }
 
 /// The tar header of an entry of a bundle.

@@ -46,7 +46,7 @@ package final class LayoutReader: Sendable {
         for descriptor in index.manifests { try graph.add(descriptor) }
         self.path = path
         self.file = file
-        byteCount = Int64(try file.status().st_size)
+        byteCount = try file.byteCount()
         ranges = entries.blobs
         images = graph.images
         unnamed = index.manifests.filter { $0.imageName == nil }

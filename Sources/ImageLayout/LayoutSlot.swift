@@ -4,9 +4,17 @@ package import OCI
 package struct LayoutSlot: Sendable {
     let file: OpenFile
     let blob: LayoutPlan.Blob
+    let journal: LayoutJournal
+    let index: Int
 
     /// What is to be written here.
     package var descriptor: Descriptor { blob.descriptor }
+
+    /// Whether every byte is there, and has been verified.
+    package var isVerified: Bool { journal[index] == LayoutJournal.verified }
+
+    /// How many bytes of the beginning are there, as far as they will verify.
+    package var prefixCount: Int64 { isVerified ? descriptor.size : journal[index] }
 
     /// Writes bytes of the blob to where they stay.
     ///
@@ -22,5 +30,29 @@ package struct LayoutSlot: Sendable {
         }
         try unsafe file.write(bytes, at: blob.offset + offset)
         file.startWriteBack(ofWindowsBefore: blob.offset + offset + Int64(bytes.count), byteCount: bytes.count)
+    }
+
+    /// Notes that so many bytes of the beginning are there: should the run be interrupted, they are not fetched again.
+    package func note(prefix count: Int64) throws(LayoutError) { try journal.note(count, of: index) }
+
+    /// Notes that every byte is there, and has been verified.
+    package func noteVerified() throws(LayoutError) { try journal.note(LayoutJournal.verified, of: index) }
+
+    /// Digests the beginning of the blob as it is in the file.
+    ///
+    /// - Parameters:
+    ///   - hasher: what the bytes are added to.
+    ///   - count: how many bytes.
+    ///   - advanced: hears of each piece that was read; what it throws ends the work.
+    /// - Throws: what `advanced` throws, or ``LayoutError`` where the file cannot be read.
+    package func addPrefix(
+        to hasher: DigestHasher,
+        count: Int64,
+        advanced: (_ byteCount: Int64) throws -> Void
+    ) throws {
+        try forEachPiece(of: count) { start, length in
+            try file.digest((blob.offset + start)..<(blob.offset + start + length), into: hasher)
+            try advanced(length)
+        }
     }
 }

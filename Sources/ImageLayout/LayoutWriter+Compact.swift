@@ -11,12 +11,13 @@ extension LayoutWriter {
     /// - Throws: ``LayoutError`` with `notPlanned` when it has other content, else with the system's reason. The file is
     ///   good for nothing then but ``abandon()``.
     package func compact(to plan: LayoutPlan) throws(LayoutError) {
+        try journal.beginCompaction()
         var sources = try sources(of: plan)
         try setAside(plan, &sources)
-        try writeKnown(plan)
+        for entry in plan.known { try partial.file.write(try plan.bytes(of: entry), at: entry.headerOffset) }
         for blob in plan.blobs {
             let size = blob.descriptor.size
-            try writeHeader(of: blob)
+            try partial.file.write(try headerBytes(of: blob), at: blob.headerOffset)
             try move(size, from: sources[blob.descriptor.digest] ?? blob.offset, to: blob.offset)
             try writeZeros(TarHeader.padding(after: size), at: blob.offset + size)
         }

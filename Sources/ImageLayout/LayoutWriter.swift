@@ -6,17 +6,34 @@ import Synchronization
 /// A bundle that is being filled, under the name `<path>.partial`.
 ///
 /// Everything in it has its final place from the beginning, so that blobs are written in any order by any number of
-/// threads. End it with ``seal()`` or ``abandon()``; a file that is left behind is taken over by the next run.
+/// threads. A journal beside it says how far each is. End it with ``seal()``, ``keep()`` or ``abandon()``; what is left
+/// behind by a run that was killed is an ``InterruptedLayout`` for the next.
 package final class LayoutWriter: Sendable {
     /// The name that the bundle is to have.
     package let path: String
 
     let partial: PartialFile
+    let journal: LayoutJournal
     private let replaceExisting: Bool
+    private let indexes: [Digest: Int]
     private let current: Mutex<LayoutPlan>
 
     /// The plan that the file follows now.
     var plan: LayoutPlan { current.withLock { $0 } }
+
+    /// The name of the file while it is being filled.
+    package var partialPath: String { partial.path }
+
+    private init(_ plan: LayoutPlan, _ partial: PartialFile, _ journal: LayoutJournal, replaceExisting: Bool) {
+        path = partial.finalPath
+        self.partial = partial
+        self.journal = journal
+        self.replaceExisting = replaceExisting
+        indexes = Dictionary(plan.blobs.enumerated().map { ($1.descriptor.digest, $0) }) { first, _ in first }
+        current = Mutex(plan)
+    }
+
+    // MARK: - Beginning
 
     /// Refuses a name that could not be sealed: better before anything is fetched for it.
     ///
@@ -30,35 +47,112 @@ package final class LayoutWriter: Sendable {
         }
         guard let status = try linkStatus(of: path) else { return }
         if let kind = status.irregularKind { throw LayoutError(.notRegularFile(kind: kind), .writing, path: path) }
-        guard replacesExisting else { throw LayoutError(.outputExists, .writing, path: path) }
+        guard replacesExisting else {
+            // Of a run that was killed right after it had given the file its name.
+            try PartialFile.removeStrayJournal(for: path)
+            throw LayoutError(.outputExists, .writing, path: path)
+        }
     }
 
     /// Creates the file, reserves its space, and writes all that is known already: every header and every document.
     ///
     /// - Parameters:
     ///   - plan: what goes where.
+    ///   - requests: what was asked for, for whoever goes on with the file.
     ///   - path: the name of the bundle.
     ///   - replaceExisting: whether a bundle of that name is replaced, in the moment of sealing.
     /// - Throws: ``LayoutError`` when the name is taken, another run is filling the file, there is no space for it, or
     ///   the system refuses something. Nothing is left behind then.
-    package init(plan: LayoutPlan, path: String, replaceExisting: Bool) throws(LayoutError) {
-        self.path = path
-        self.replaceExisting = replaceExisting
-        current = Mutex(plan)
+    package convenience init(
+        plan: LayoutPlan,
+        requests: [LayoutRequest] = [],
+        path: String,
+        replaceExisting: Bool
+    ) throws(LayoutError) {
         try Self.checkOutput(path, replacesExisting: replaceExisting)
-        partial = try PartialFile.create(for: path)
+        let record = JournalRecord(requests: requests, plan: plan)
+        let partial = try PartialFile.create(for: path)
+        try partial.settleSuccession()
+        let journal = try Self.begin(record, in: partial)
+        self.init(plan, partial, journal, replaceExisting: replaceExisting)
+    }
+
+    /// Goes on with the file that an interrupted run left.
+    ///
+    /// - Throws: ``LayoutError`` when the name is taken, there is no space for the rest, or the system refuses something.
+    ///   The file stays as it is then.
+    package convenience init(continuing interrupted: InterruptedLayout, replaceExisting: Bool) throws(LayoutError) {
+        let (plan, partial) = (interrupted.plan, interrupted.partial)
+        try Self.checkOutput(partial.finalPath, replacesExisting: replaceExisting)
+        try partial.reserve(plan.byteCount)
+        try Self.writeSkeleton(of: plan, in: partial)
+        self.init(plan, partial, interrupted.journal, replaceExisting: replaceExisting)
+    }
+
+    /// Takes over into a file of another plan what an interrupted run has of it; only then the old file goes.
+    ///
+    /// - Parameters:
+    ///   - plan: what goes where.
+    ///   - requests: what was asked for.
+    ///   - interrupted: what is there.
+    ///   - replaceExisting: whether a bundle of that name is replaced, in the moment of sealing.
+    ///   - advanced: hears of each piece that was copied; what it throws ends the work.
+    /// - Throws: what `advanced` throws, and ``LayoutError`` as when a file is created. The old file stays as it is then.
+    package convenience init(
+        plan: LayoutPlan,
+        requests: [LayoutRequest],
+        insteadOf interrupted: InterruptedLayout,
+        replaceExisting: Bool,
+        advanced: (_ byteCount: Int64) throws -> Void = { _ in }
+    ) throws {
+        try Self.checkOutput(interrupted.partial.finalPath, replacesExisting: replaceExisting)
+        let record = JournalRecord(requests: requests, plan: plan)
+        let successor = try PartialFile.createSuccessor(of: interrupted.partial)
+        let journal = try Self.begin(record, in: successor)
+        let partial: PartialFile
         do {
-            try partial.reserve(plan.byteCount)
-            try writeKnown(plan)
-            for blob in plan.blobs { try writeHeader(of: blob) }
+            let indexes = Dictionary(interrupted.plan.blobs.enumerated().map { ($1.descriptor, $0) }) { first, _ in
+                first
+            }
+            for (index, blob) in plan.blobs.enumerated() {
+                guard let old = indexes[blob.descriptor] else { continue }
+                let slot = LayoutSlot(file: successor.file, blob: blob, journal: journal, index: index)
+                try slot.copy(from: interrupted, index: old, advanced: advanced)
+            }
+            try journal.checkpoint(successor)
+            partial = try successor.succeed(interrupted.partial)
+        } catch {
+            successor.remove()
+            throw error
+        }
+        self.init(plan, partial, journal, replaceExisting: replaceExisting)
+    }
+
+    private static func begin(_ record: JournalRecord, in partial: PartialFile) throws(LayoutError) -> LayoutJournal {
+        do throws(LayoutError) {
+            let journal = try LayoutJournal.create(record, of: partial)
+            try partial.reserve(record.plan.byteCount)
+            try writeSkeleton(of: record.plan, in: partial)
+            return journal
         } catch {
             partial.remove()
             throw error
         }
     }
 
+    private static func writeSkeleton(of plan: LayoutPlan, in partial: PartialFile) throws(LayoutError) {
+        for (offset, bytes) in try plan.skeleton { try partial.file.write(bytes, at: offset) }
+    }
+
+    // MARK: - Filling and ending
+
     /// The place of a blob of the plan.
-    package func slot(for blob: LayoutPlan.Blob) -> LayoutSlot { LayoutSlot(file: partial.file, blob: blob) }
+    package func slot(for blob: LayoutPlan.Blob) -> LayoutSlot {
+        LayoutSlot(file: partial.file, blob: blob, journal: journal, index: indexes[blob.descriptor.digest] ?? 0)
+    }
+
+    /// Brings to disk what has been written so far, so that it counts after a power cut as well; it takes its time.
+    package func checkpoint() throws(LayoutError) { try journal.checkpoint(partial) }
 
     /// Ends the file: everything is on disk before it appears under its name, whole.
     ///
@@ -66,24 +160,22 @@ package final class LayoutWriter: Sendable {
     ///   replaced; else with the system's reason. The partial file is kept then.
     package func seal() throws(LayoutError) { try partial.publish(replaceExisting: replaceExisting) }
 
+    /// Leaves the file for the next run, if anything of it is worth that.
+    ///
+    /// - Returns: whether it is there.
+    package func keep() -> Bool {
+        guard !journal.isEmpty else {
+            partial.remove()
+            return false
+        }
+        // Without a checkpoint it counts until the machine stops.
+        try? checkpoint()
+        return true
+    }
+
     /// Removes the file; after ``seal()`` it does nothing.
     package func abandon() { partial.remove() }
 
     /// Takes over a plan by which everything now is in its place.
     func follow(_ plan: LayoutPlan) { current.withLock { $0 = plan } }
-
-    /// Writes what comes before the blobs, with headers and padding.
-    func writeKnown(_ plan: LayoutPlan) throws(LayoutError) {
-        for entry in plan.known {
-            let bytes = try headerBytes(path: entry.path, byteCount: Int64(entry.bytes.count)) + entry.bytes
-            let padding = TarHeader.padding(after: Int64(entry.bytes.count))
-            try partial.file.write(bytes + [UInt8](repeating: 0, count: padding), at: entry.headerOffset)
-        }
-    }
-
-    /// Writes the header of a blob.
-    func writeHeader(of blob: LayoutPlan.Blob) throws(LayoutError) {
-        let path = LayoutPath.blob(blob.descriptor.digest)
-        try partial.file.write(try headerBytes(path: path, byteCount: blob.descriptor.size), at: blob.headerOffset)
-    }
 }

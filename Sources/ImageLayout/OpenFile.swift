@@ -77,12 +77,20 @@ final class OpenFile: Sendable {
         return bytes
     }
 
+    /// Brings to disk what has been written, and what is needed to find it again.
+    func syncData() throws(LayoutError) {
+        guard fdatasync(descriptor) == 0 else { throw failure("syncing it") }
+    }
+
     /// What the system knows of the open file.
     func status() throws(LayoutError) -> stat {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw failure("asking for its status") }
         return status
     }
+
+    /// How many bytes it has now.
+    func byteCount() throws(LayoutError) -> Int64 { Int64(try status().st_size) }
 
     /// An error of this file.
     func error(_ code: LayoutError.Code) -> LayoutError { LayoutError(code, operation, path: path) }

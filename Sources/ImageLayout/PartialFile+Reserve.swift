@@ -8,14 +8,16 @@ extension PartialFile {
     /// Where the file system cannot reserve, its free space is compared. Nothing is filled with zeros either way.
     func reserve(_ byteCount: Int64) throws(LayoutError) {
         try checkProcessLimit(byteCount)
+        // A file that an interrupted run left has some of its space already.
+        let missing = max(0, byteCount - Int64(try file.status().st_blocks) * 512)
         let available = freeSpace()
         // First, because a reservation that fails would have taken everything that others could still use.
-        guard byteCount <= available ?? byteCount else { throw noSpace(byteCount) }
+        guard missing <= available ?? missing else { throw noSpace(missing) }
         while linux_fallocate(file.descriptor, byteCount) != 0 {
             switch errno {
             case EINTR: continue
             case EOPNOTSUPP, ENOSYS: return try extend(byteCount)
-            case ENOSPC: throw noSpace(byteCount)
+            case ENOSPC: throw noSpace(missing)
             case EFBIG: throw file.error(.fileTooLarge(needed: byteCount, limit: nil))
             default: throw file.failure("reserving \(ByteText.size(byteCount))")
             }

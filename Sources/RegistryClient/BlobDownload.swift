@@ -33,6 +33,7 @@ final class BlobDownload: Sendable {
 
     init(
         _ blob: Descriptor,
+        after prefix: sending BlobPrefix?,
         context: RequestContext,
         sink: @escaping BlobSink,
         restarting: @escaping @Sendable (Int64) -> Void
@@ -41,7 +42,7 @@ final class BlobDownload: Sendable {
         self.context = context
         self.sink = sink
         self.restarting = restarting
-        state = Mutex(State(verifier: BlobVerifier(blob, context: context)))
+        state = Mutex(State(verifier: BlobVerifier(blob, after: prefix, context: context)))
     }
 
     // MARK: - Requests

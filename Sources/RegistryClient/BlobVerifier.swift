@@ -1,4 +1,18 @@
-import OCI
+package import OCI
+
+/// The beginning of a blob that is there already.
+package struct BlobPrefix {
+    /// What the bytes have been added to.
+    let hasher: DigestHasher
+    /// How many they are.
+    let byteCount: Int64
+
+    /// Describes a beginning; the hasher is the download's from now on.
+    package init(hasher: DigestHasher, byteCount: Int64) {
+        self.hasher = hasher
+        self.byteCount = byteCount
+    }
+}
 
 /// Holds a blob that streams by to its descriptor: at most its size, then exactly its size and its digest.
 final class BlobVerifier {
@@ -6,12 +20,13 @@ final class BlobVerifier {
     private let context: RequestContext
     private let hasher: DigestHasher
     /// The bytes that the sink has taken.
-    private(set) var byteCount: Int64 = 0
+    private(set) var byteCount: Int64
 
-    init(_ expected: Descriptor, context: RequestContext) {
+    init(_ expected: Descriptor, after prefix: BlobPrefix? = nil, context: RequestContext) {
         self.expected = expected
         self.context = context
-        hasher = DigestHasher(algorithm: expected.digest.algorithm)
+        hasher = prefix?.hasher ?? DigestHasher(algorithm: expected.digest.algorithm)
+        byteCount = prefix?.byteCount ?? 0
     }
 
     /// Adds bytes and hands them on.

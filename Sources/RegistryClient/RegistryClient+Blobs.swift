@@ -10,6 +10,7 @@ extension RegistryClient {
     /// - Parameters:
     ///   - blob: what is expected: at most its size is read, and its size and digest are verified.
     ///   - repository: where it is.
+    ///   - prefix: what the sink has had of it in an earlier run.
     ///   - sink: takes the bytes in order; it has had all of them, verified, only when this returns.
     ///   - restarting: hears when the blob begins again, with the number of bytes that the sink was given in vain.
     /// - Throws: ``RegistryError``, and what the sink throws.
@@ -18,11 +19,18 @@ extension RegistryClient {
     package func fetchBlob(
         _ blob: Descriptor,
         from repository: Repository,
+        after prefix: sending BlobPrefix? = nil,
         into sink: @escaping BlobSink,
         restarting: @escaping @Sendable (_ byteCount: Int64) -> Void = { _ in }
     ) async throws {
         let context = RequestContext(operation: "fetching the blob", subject: "\(repository)@\(blob.digest)")
-        let download = BlobDownload(blob, context: context, sink: sink, restarting: restarting)
+        let download = BlobDownload(
+            blob,
+            after: prefix,
+            context: context,
+            sink: sink,
+            restarting: restarting
+        )
         let registry = registry(repository.registry)
         try await retrying(registry, context, of: download) {
             guard try !download.isWhole() else { return }

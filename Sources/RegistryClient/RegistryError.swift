@@ -98,6 +98,14 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Whether it is about what we may do in one repository, and another may be open to us.
     package var concernsRepository: Bool { [.denied, .unauthorized, .notFound].contains(code) }
 
+    /// Whether bytes came, but not the right ones.
+    package var isMismatch: Bool {
+        switch code {
+        case .sizeMismatch, .digestMismatch: true
+        default: false
+        }
+    }
+
     /// Whether a registry says that the bytes it was sent are not what their digest says.
     package var refusesDigest: Bool { registryMessages.contains { $0.hasPrefix("DIGEST_INVALID") } }
 

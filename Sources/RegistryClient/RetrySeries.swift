@@ -88,13 +88,3 @@ struct RetrySeries {
         return error
     }
 }
-
-extension RegistryError {
-    /// Whether bytes came, but not the right ones.
-    fileprivate var isMismatch: Bool {
-        switch code {
-        case .sizeMismatch, .digestMismatch: true
-        default: false
-        }
-    }
-}

@@ -35,6 +35,10 @@ import Testing
         report.quotas = [
             limit, Report.Quota(registry: "short.io", limit: nil, remaining: 7, windowSeconds: nil, needed: 0),
         ]
+        report.totals?.keptByteCount = 7
+        report.totals?.reusedByteCount = 8
+        report.totals?.fetchedByteCount = 9
+        report.notes = ["it has moved"]
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let type = "application/vnd.oci.image.index.v1+json"
@@ -44,12 +48,14 @@ import Testing
                 "failures":[{"message":"it \\\\u{1B}[31mfailed","subject":"push"}],\
                 "images":[{"byteCount":5,"digest":"\(digest)","mediaType":"\(type)","platforms":["linux/amd64"],\
                 "previousDigest":"\(digest)","reference":"site.io/a:1","status":"up-to-date","target":"target.io/a:1"}],\
+                "notes":["it has moved"],\
                 "outcome":"failed",\
                 "quotas":[{"limit":100,"needed":12,"registry":"site.io","remaining":76,"windowSeconds":21600},\
                 {"needed":0,"registry":"short.io","remaining":7}],\
                 "repositories":[{"repository":"a","tags":["1"]}],\
                 "schema":"dev.drayage.report.v1","target":"target.io",\
-                "totals":{"blobCount":1,"byteCount":2,"mountCount":5,"requestCount":6,"uploadByteCount":4,"uploadCount":3}}
+                "totals":{"blobCount":1,"byteCount":2,"fetchedByteCount":9,"keptByteCount":7,"mountCount":5,"requestCount":6,\
+                "reusedByteCount":8,"uploadByteCount":4,"uploadCount":3}}
                 """
         )
     }

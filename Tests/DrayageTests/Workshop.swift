@@ -23,10 +23,14 @@ struct Workshop: Sendable {
         _ names: [String],
         to file: String = "bundle.tar",
         keepGoing: Bool = false,
+        refresh: Bool = false,
+        reuse: [String] = [],
         progress: @escaping ProgressHandler = { _ in }
     ) async throws -> Report {
         var options = Synchronizer.Options()
         options.keepGoing = keepGoing
+        options.refreshes = refresh
+        options.reusedBundles = reuse.map(path)
         let references = try names.map { try Reference(parsing: $0) }
         return try await Synchronizer(connections: connections, progress: progress)
             .bundle(references, to: path(file), options: options)

@@ -103,7 +103,7 @@ import Testing
         let plan = try images.plan
         let writer = try LayoutWriter(plan: plan, path: path, replaceExisting: false)
         try images.fill(writer, plan)
-        #expect(try scratch.names() == ["bundle.tar.partial"])
+        #expect(try scratch.names() == ["bundle.tar.partial", "bundle.tar.partial.journal"])
         try writer.seal()
         #expect(try scratch.names() == ["bundle.tar"])
         // After the end it has nothing to remove.

@@ -26,6 +26,9 @@ pid_t linux_lock_owner(int fd);
 /// sync_file_range(2) with SYNC_FILE_RANGE_WRITE: starts write-back of the range and does not wait for it.
 int linux_start_writeback(int fd, int64_t offset, int64_t length);
 
+/// copy_file_range(2): copies up to `length` bytes within the kernel, where the file systems allow it.
+ssize_t linux_copy_file_range(int from, int64_t from_offset, int to, int64_t to_offset, size_t length);
+
 /// syncfs(2): brings to disk all of the file system that the file or the directory is on, and waits for it.
 int linux_sync_file_system(int fd);
 

@@ -1,0 +1,95 @@
+import ImageLayout
+import RegistryClient
+
+/// Writes a bundle that has been planned: lays it out, fills it, seals it.
+struct BundleExport: Sendable {
+    let path: String
+    let plan: LayoutPlan
+    let requests: [LayoutRequest]
+    let resolution: Resolver.Resolution
+    let interrupted: InterruptedBundle?
+    let reused: [LayoutReader]
+    let options: Synchronizer.Options
+    let client: RegistryClient
+    let connections: ConnectionOptions
+    let progress: ProgressHandler
+
+    /// Writes the bundle and describes it.
+    ///
+    /// What is not finished is kept for the next run.
+    ///
+    /// - Throws: `LayoutError` when the file cannot be written, `CancellationError`.
+    func run(_ report: inout Report) async throws {
+        let writer = try await blocking { try makeWriter($0) }
+        do {
+            guard try await write(writer, &report) else { return await keep(writer) }
+        } catch {
+            await keep(writer)
+            throw error
+        }
+    }
+
+    private func makeWriter(_ checkCancellation: () throws -> Void) throws -> LayoutWriter {
+        let replaces = options.replacesExisting
+        guard let layout = interrupted?.layout else {
+            return try LayoutWriter(plan: plan, requests: requests, path: path, replaceExisting: replaces)
+        }
+        guard layout.plan != plan || layout.requests != requests else {
+            return try LayoutWriter(continuing: layout, replaceExisting: replaces)
+        }
+        progress(.carryingOver(byteCount: layout.byteCount))
+        do {
+            return try LayoutWriter(plan: plan, requests: requests, insteadOf: layout, replaceExisting: replaces) { _ in
+                try checkCancellation()
+            }
+        } catch let error as LayoutError {
+            guard case .noSpace = error.code else { throw error }
+            throw DrayageError(
+                .other,
+                "planning \(layout.path) again takes the space of both files; to start over, remove it",
+                underlying: error
+            )
+        }
+    }
+
+    /// Fills and seals the file.
+    ///
+    /// - Returns: whether it has its name now.
+    private func write(_ writer: LayoutWriter, _ report: inout Report) async throws -> Bool {
+        let fill = BundleFill(
+            plan: plan,
+            writer: writer,
+            sources: BlobSources(images: resolution.images, graph: resolution.graph),
+            reused: reused,
+            client: client,
+            parallelism: connections.parallelism,
+            progress: progress
+        )
+        let outcome = try await fill.run(keepGoing: options.keepGoing)
+        report.notes += outcome.damaged.sorted { $0.key < $1.key }.map { digest, bundle in
+            "\(bundle): \(digest) is not what its digest says; it was not taken from there"
+        }
+        var remaining = resolution
+        remaining.drop(needing: outcome.failures)
+        report.failures = remaining.failures
+        guard remaining.failures.isEmpty || (options.keepGoing && !remaining.images.isEmpty) else { return false }
+        let final = outcome.failures.isEmpty ? plan : try remaining.layOut()
+        progress(.sealing)
+        try Task.checkCancellation()
+        try await blocking {
+            if !outcome.failures.isEmpty { try writer.compact(to: final) }
+            try writer.seal()
+        }
+        report.describe(remaining, plan: final, status: .bundled)
+        report.totals?.fetchedByteCount = outcome.fetchedByteCount
+        if interrupted != nil { report.totals?.keptByteCount = outcome.keptByteCount }
+        if !reused.isEmpty { report.totals?.reusedByteCount = outcome.reusedByteCount }
+        for image in report.images { progress(.imageFinished(name: image.reference)) }
+        return true
+    }
+
+    private func keep(_ writer: LayoutWriter) async {
+        let isKept = (try? await blocking { writer.keep() }) ?? false
+        if isKept { progress(.kept(path: writer.partialPath)) }
+    }
+}

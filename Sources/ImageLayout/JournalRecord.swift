@@ -1,0 +1,103 @@
+import FoundationEssentials
+package import OCI
+
+/// What somebody asked to have in a bundle, in their words.
+package struct LayoutRequest: Hashable, Sendable, Codable {
+    /// The reference.
+    package let reference: String
+    /// What it meant when the bundle was planned; nil where it could not be had.
+    package let digest: Digest?
+
+    package init(reference: String, digest: Digest?) {
+        self.reference = reference
+        self.digest = digest
+    }
+}
+
+/// The part of a journal that stays: what was asked for, and the plan that was made of it.
+struct JournalRecord {
+    /// What was asked for.
+    let requests: [LayoutRequest]
+    /// What is made of it.
+    let plan: LayoutPlan
+
+    private static let magic = "drayage.journal.v1"
+    /// The most bytes that are read: a plan of 100,000 manifests has less.
+    private static let byteLimit: Int64 = 256 << 20
+    private static let lineLimit: Int64 = 256
+
+    /// The plan without what follows from it.
+    private struct Head: Codable {
+        let requests: [LayoutRequest]
+        let images: [Image]
+        /// The types, digests and sizes of the documents, whose bytes follow in this order.
+        let documents: [Descriptor]
+    }
+
+    private struct Image: Codable {
+        let name: String
+        let descriptor: Descriptor
+    }
+
+    /// The bytes, with a digest of them before.
+    func encoded() throws(LayoutError) -> [UInt8] {
+        let images = plan.images.map { Image(name: $0.name, descriptor: $0.descriptor) }
+        let head = Head(requests: requests, images: images, documents: plan.documents.map(\.descriptor))
+        var bytes = try deterministicJSON(head) + [UInt8(ascii: "\n")]
+        for document in plan.documents { bytes += document.bytes }
+        return Array("\(Self.magic) \(try Self.digest(of: bytes)) \(bytes.count)\n".utf8) + bytes
+    }
+
+    /// Reads a record, and where it ends; nil where it is damaged, or none.
+    static func read(from file: OpenFile) throws(LayoutError) -> (JournalRecord, end: Int)? {
+        let size = try file.byteCount()
+        let start = try file.bytes(in: 0..<min(size, lineLimit))
+        guard let line = start.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let words = String(decoding: start[..<line], as: UTF8.self).split(separator: " ")
+        guard words.count == 3, words[0] == magic, let count = Int64(words[2]), (0...byteLimit).contains(count),
+            Int64(line) + 1 + count <= size
+        else { return nil }
+        let bytes = try file.bytes(in: Int64(line + 1)..<(Int64(line + 1) + count))
+        guard try digest(of: bytes).description == words[1], let record = JournalRecord(bytes) else { return nil }
+        return (record, line + 1 + Int(count))
+    }
+
+    /// Puts the plan together again from its bytes, whose digest has been verified; nil where this is no plan of ours.
+    private init?(_ bytes: [UInt8]) {
+        guard let line = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        do {
+            let head = try JSONDecoder().decode(Head.self, from: Data(bytes[..<line]))
+            var documents: [Digest: Document] = [:]
+            var rest = bytes[(line + 1)...]
+            for descriptor in head.documents {
+                guard descriptor.size <= rest.count else { return nil }
+                let document = try Document(
+                    bytes: Array(rest.prefix(Int(descriptor.size))),
+                    declaredType: descriptor.mediaType,
+                    algorithm: descriptor.digest.algorithm
+                )
+                documents[document.descriptor.digest] = document
+                rest = rest.dropFirst(Int(descriptor.size))
+            }
+            let images = head.images.map { LayoutImage(name: $0.name, descriptor: $0.descriptor) }
+            requests = head.requests
+            plan = try LayoutPlan(images: images, documents: documents)
+        } catch {
+            // Written by a version that planned in another way.
+            return nil
+        }
+    }
+
+    init(requests: [LayoutRequest], plan: LayoutPlan) {
+        self.requests = requests
+        self.plan = plan
+    }
+
+    private static func digest(of bytes: [UInt8]) throws(LayoutError) -> Digest {
+        do {
+            return try Digest.of(bytes, algorithm: .sha256)
+        } catch {
+            throw LayoutError(.digest(reason: error.description), .writing, path: nil)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import CLinux
+import Glibc
+import OCI
+
+extension LayoutSlot {
+    /// Takes the blob over from another bundle, within the kernel where it can, and verifies it.
+    ///
+    /// - Parameters:
+    ///   - reader: the other bundle.
+    ///   - advanced: hears of each piece that was verified; what it throws ends the work.
+    /// - Returns: whether it is there, whole; false where the other bundle does not have it, or has other bytes.
+    /// - Throws: what `advanced` throws, or ``LayoutError`` where a file cannot be read or written.
+    package func copy(from reader: LayoutReader, advanced: (_ byteCount: Int64) throws -> Void) throws -> Bool {
+        guard let range = reader.range(of: descriptor.digest), range.count == descriptor.size else { return false }
+        let hasher = DigestHasher(algorithm: descriptor.digest.algorithm)
+        // Piece by piece, so that what has been copied is read again while it is still in memory.
+        try forEachPiece(of: descriptor.size) { start, count in
+            try copy(from: reader.file, at: range.lowerBound + start, to: start, count: count)
+            try file.digest((blob.offset + start)..<(blob.offset + start + count), into: hasher)
+            try advanced(count)
+        }
+        guard try file.finish(hasher) == descriptor.digest else {
+            try note(prefix: 0)
+            return false
+        }
+        try noteVerified()
+        return true
+    }
+
+    /// Takes over what an interrupted run had of the blob, whole or its beginning.
+    func copy(
+        from interrupted: InterruptedLayout,
+        index: Int,
+        advanced: (_ byteCount: Int64) throws -> Void
+    ) throws {
+        let count = interrupted.presentCount(of: index)
+        let offset = interrupted.plan.blobs[index].offset
+        try forEachPiece(of: count) { start, count in
+            try copy(from: interrupted.partial.file, at: offset + start, to: start, count: count)
+            try advanced(count)
+        }
+        if interrupted.journal[index] == LayoutJournal.verified { try noteVerified() } else { try note(prefix: count) }
+    }
+
+    /// Divides the beginning of the blob into pieces that take no long time.
+    func forEachPiece(of count: Int64, _ body: (_ start: Int64, _ count: Int64) throws -> Void) rethrows {
+        let length: Int64 = 16 << 20
+        for start in stride(from: 0, to: count, by: Int(length)) { try body(start, min(length, count - start)) }
+    }
+
+    private func copy(from source: OpenFile, at offset: Int64, to start: Int64, count: Int64) throws(LayoutError) {
+        var done: Int64 = 0
+        while done < count {
+            let target = blob.offset + start + done
+            let (from, to) = (source.descriptor, file.descriptor)
+            let copied = linux_copy_file_range(from, offset + done, to, target, Int(count - done))
+            if copied > 0 {
+                done += Int64(copied)
+            } else if copied == 0 {
+                throw source.error(.endsEarly(at: offset + done))
+            } else if [EXDEV, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno) {
+                // Not between these two file systems.
+                return try file.copy(from: source, at: offset + done, to: target, count: count - done)
+            } else if errno != EINTR {
+                throw file.failure("copying from \(source.path)")
+            }
+        }
+    }
+}
+
+extension OpenFile {
+    /// Adds a range to a digest.
+    func digest(_ range: Range<Int64>, into hasher: DigestHasher) throws(LayoutError) {
+        try unsafe forEachPiece(of: range) { piece, _ in unsafe hasher.update(piece) }
+    }
+
+    /// Ends a digest of this file's bytes.
+    func finish(_ hasher: DigestHasher) throws(LayoutError) -> Digest {
+        do {
+            return try hasher.finish()
+        } catch {
+            throw self.error(.digest(reason: error.description))
+        }
+    }
+
+    /// Copies bytes from another file.
+    func copy(from source: OpenFile, at offset: Int64, to target: Int64, count: Int64) throws(LayoutError) {
+        try unsafe source.forEachPiece(of: offset..<(offset + count)) { piece, position throws(LayoutError) in
+            try unsafe write(piece, at: target + position)
+        }
+    }
+
+    private func forEachPiece(
+        of range: Range<Int64>,
+        _ body: (UnsafeRawBufferPointer, Int64) throws(LayoutError) -> Void
+    ) throws(LayoutError) {
+        var buffer = [UInt8](repeating: 0, count: Int(min(Int64(range.count), 1 << 20)))
+        try unsafe buffer.withUnsafeMutableBufferPointer { buffer throws(LayoutError) in
+            let whole = UnsafeMutableRawBufferPointer(buffer)
+            var done: Int64 = 0
+            while done < Int64(range.count) {
+                let count = Int(min(Int64(range.count) - done, 1 << 20))
+                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: whole.prefix(count))
+                try unsafe read(into: part, at: range.lowerBound + done)
+                try unsafe body(UnsafeRawBufferPointer(part), done)
+                done += Int64(count)
+            }
+        }
+    }
+}
