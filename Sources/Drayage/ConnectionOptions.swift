@@ -16,8 +16,14 @@ public struct ConnectionOptions: Sendable {
     public var parallelism = 32
     /// How often something is tried again that failed without any gain; the default outlasts a minute.
     public var retryLimit = 8
+    /// The most bytes of a blob that one request to a registry carries, at least 1 MiB.
+    ///
+    /// Where it is nil, a blob goes in one piece, and in smaller ones where the registry refuses that or it breaks.
+    public var chunkSize: Int64?
     /// The longest single wait: a registry that asks for more is an error.
     public var maxWait = Duration.seconds(300)
+    /// How long nothing may move, and a registry may take to store a blob; nil is what the client has for each.
+    package var idleTimeout: Duration?
     /// Where each request is noted, at the level `debug`.
     ///
     /// No secret is.
@@ -57,7 +63,9 @@ public struct ConnectionOptions: Sendable {
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
         configuration.requestLimit = max(1, parallelism)
         configuration.retryLimit = max(0, retryLimit)
+        configuration.chunkSize = chunkSize
         configuration.maxWait = maxWait
+        if let idleTimeout { (configuration.idleTimeout, configuration.storeTimeout) = (idleTimeout, idleTimeout) }
         configuration.onRetry = { progress(.retrying(message: "\($0.error)", wait: $0.wait)) }
         configuration.logger = logger
         configuration.credentials = { explicit[$0] ?? dockerConfig.credentials(for: $0) }

@@ -119,8 +119,12 @@ struct PushReplay: Sendable {
         do {
             let session = try await openedSession(mounting: blob, from: home, to: repository, record)
             // The registry does not mount. It may have the blob all the same.
-            if let session, try await !client.hasBlob(blob, in: repository, for: .push) {
-                try await upload(blob, to: repository, session: session.session, record)
+            if let session {
+                if try await !client.hasBlob(blob, in: repository, for: .push) {
+                    try await upload(blob, to: repository, session: session.session, record)
+                } else if let unneeded = session.session {
+                    await client.cancelUpload(unneeded, in: repository)
+                }
             }
         } catch let error as CancellationError {
             throw error

@@ -41,13 +41,29 @@ struct PushCommand: AsyncParsableCommand {
     @Flag(help: "Print what would be done, and do nothing.")
     var dryRun = false
 
+    @Option(
+        help: ArgumentHelp(
+            "The largest piece of a blob that goes in one request: 16MiB, 90MB, 1G. Without it a blob goes whole, and "
+                + "in smaller pieces where that is refused or breaks.",
+            valueName: "size"
+        )
+    )
+    var chunkSize: ByteSize?
+
     @OptionGroup(title: "Registries") var connection: ConnectionArguments
     @OptionGroup(title: "Output") var report: ReportArguments
+
+    func validate() throws {
+        if let chunkSize, chunkSize.byteCount < 1 << 20 {
+            throw ValidationError("--chunk-size takes a size from 1MiB on")
+        }
+    }
 
     func run() async throws {
         try await report.run("push") { progress in
             let mapping = try mapping.mapping(to: target)
-            let connections = try connection.options(logger: report.logger, for: mapping.target.registry)
+            var connections = try connection.options(logger: report.logger, for: mapping.target.registry)
+            connections.chunkSize = chunkSize?.byteCount
             var options = Pusher.Options()
             options.onExisting = onExisting
             options.isDryRun = dryRun

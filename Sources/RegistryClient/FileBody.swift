@@ -20,6 +20,7 @@ struct FileBody: Sendable {
     let handle: NIOFileHandle?
     /// How long a piece may take: the connection's own write time-out rests while the peer takes nothing.
     let pieceTimeout: TimeAmount
+    /// Hears how many bytes have been written so far.
     let sent: @Sendable (Int64) -> Void
 
     /// One piece in flight: small enough that a slow link moves it within the idle time-out.
@@ -56,7 +57,7 @@ struct FileBody: Sendable {
                 timer.cancel()
                 switch result {
                 case .success:
-                    sent(length)
+                    sent(position + length)
                     sendNext(position + length, through: writer, on: loop, done: done)
                 case .failure(let error):
                     done.fail(error)

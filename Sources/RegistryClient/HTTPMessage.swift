@@ -6,7 +6,7 @@ struct HTTPRequest: Sendable {
     enum Body: Sendable {
         case none
         case bytes([UInt8])
-        /// A range of a file, sent straight from it; the closure hears of each piece that has been handed over.
+        /// A range of a file, sent straight from it; the closure hears how many bytes have been handed over so far.
         case file(FileRange, sent: @Sendable (Int64) -> Void)
     }
 

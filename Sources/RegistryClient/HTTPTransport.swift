@@ -77,25 +77,12 @@ final class HTTPTransport: Sendable {
         do {
             let message = try message(for: request, file: file)
             let client = if case .file = request.body { uploadClient } else { client }
-            let task = client.execute(request: message, delegate: delegate)
-            var response = try await withTaskCancellationHandler {
-                try await task.futureResult.get()
-            } onCancel: {
-                task.cancel()
-            }
+            var response = try await execute(message, client, delegate)
             response.url = request.url
             hosts.note(&response, to: request, context: context)
             // A refusal may come before the last piece has left.
-            if (200..<300).contains(response.status) { try file?.close() } else { abandon(file) }
-            log(request, "\(response.status)", since: start)
-            return response
-        } catch is ResponseDelegate.BodyLimitReached {
-            abandon(file)
-            guard var response = delegate.received(url: request.url, cut: true) else {
-                throw RegistryError(.malformedAnswer, context, request: request.name, reason: "a body without a head")
-            }
-            hosts.note(&response, to: request, context: context)
-            log(request, "\(response.status), body cut", since: start)
+            if (200..<300).contains(response.status), !response.bodyWasCut { try file?.close() } else { abandon(file) }
+            log(request, "\(response.status)\(response.bodyWasCut ? ", body cut" : "")", since: start)
             return response
         } catch {
             abandon(file)
@@ -107,6 +94,24 @@ final class HTTPTransport: Sendable {
             )
             log(request, "failed", since: start)
             throw mapped
+        }
+    }
+
+    private func execute(
+        _ message: HTTPClient.Request,
+        _ client: HTTPClient,
+        _ delegate: ResponseDelegate
+    ) async throws -> HTTPResponse {
+        let task = client.execute(request: message, delegate: delegate)
+        do {
+            return try await withTaskCancellationHandler {
+                try await task.futureResult.get()
+            } onCancel: {
+                task.cancel()
+            }
+        } catch {
+            guard let response = delegate.answer(despite: error) else { throw error }
+            return response
         }
     }
 
@@ -143,6 +148,7 @@ final class HTTPTransport: Sendable {
             switch request.body {
             case .none: nil
             case .bytes(let bytes): .bytes(bytes)
+            case .file(let range, _) where range.byteCount == 0: .bytes([])
             case .file(let range, let sent):
                 .stream(contentLength: range.byteCount) { [writeTimeout] writer in
                     let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout, sent: sent)

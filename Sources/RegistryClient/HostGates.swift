@@ -14,7 +14,7 @@ final class HostGates: Sendable {
     private struct Host {
         var closed: Closed?
         var rateLimit: RateLimit?
-        var successCount = 0
+        var successCounts: [String: Int] = [:]
         /// Whether somebody's last attempt found nobody there, and nobody has had an answer since.
         var isGivenUp = false
     }
@@ -46,7 +46,7 @@ final class HostGates: Sendable {
         hosts.withLock { hosts in
             var host = hosts[origin] ?? Host()
             host.isGivenUp = false
-            if (200..<400).contains(response.status) { host.successCount += 1 }
+            if (200..<400).contains(response.status) { host.successCounts[request.method.rawValue, default: 0] += 1 }
             host.rateLimit = rateLimit ?? host.rateLimit
             if let closed, host.closed.map({ $0.until < closed.until }) ?? true { host.closed = closed }
             hosts[origin] = host
@@ -59,10 +59,10 @@ final class HostGates: Sendable {
         return hosts.withLock { $0[origin] != nil }
     }
 
-    /// How many requests the host of a URL has granted.
-    func successCount(of url: String) -> Int {
-        guard let origin = URLParts.origin(of: url) else { return 0 }
-        return hosts.withLock { $0[origin]?.successCount ?? 0 }
+    /// How many requests of each method the host of a URL has granted.
+    func successCounts(of url: String) -> [String: Int] {
+        guard let origin = URLParts.origin(of: url) else { return [:] }
+        return hosts.withLock { $0[origin]?.successCounts ?? [:] }
     }
 
     /// Notes that the host of a URL, which has answered before, could not be reached as often as it was tried.

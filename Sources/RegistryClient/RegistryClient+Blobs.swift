@@ -32,7 +32,7 @@ extension RegistryClient {
             restarting: restarting
         )
         let registry = registry(repository.registry)
-        try await retrying(registry, context, of: download) {
+        try await retrying(registry, context, reached: download.furthest) {
             guard try !download.isWhole() else { return }
             do {
                 try await fetch(download, blob.digest, from: repository, context)

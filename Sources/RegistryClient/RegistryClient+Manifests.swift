@@ -43,21 +43,24 @@ extension RegistryClient {
         in repository: Repository
     ) async throws {
         let context = RequestContext(operation: "putting the manifest", subject: target.name(in: repository))
-        let (request, response) = try await send(
-            .PUT,
-            "/v2/\(repository.path)/manifests/\(target)",
-            to: registry(repository.registry),
-            headers: ["Content-Type": document.descriptor.mediaType.rawValue],
-            body: .bytes(document.bytes),
-            scopes: [Scope.push(repository)],
-            context: context
-        )
-        try response.expect([201, 200, 202], of: request, context: context)
-        let own = document.descriptor.digest
-        if let stored = try response.contentDigest(of: request, context: context), stored.algorithm == own.algorithm,
-            stored != own
-        {
-            throw RegistryError(.digestMismatch(expected: own, actual: stored), context, request: request.name)
+        let registry = registry(repository.registry)
+        try await retrying(registry, context) {
+            let (request, response) = try await attempt(
+                .PUT,
+                "/v2/\(repository.path)/manifests/\(target)",
+                to: registry,
+                headers: ["Content-Type": document.descriptor.mediaType.rawValue],
+                body: .bytes(document.bytes),
+                scopes: [Scope.push(repository)],
+                context: context
+            )
+            try response.expect([201, 200, 202], of: request, context: context)
+            let own = document.descriptor.digest
+            if let stored = try response.contentDigest(of: request, context: context),
+                stored.algorithm == own.algorithm, stored != own
+            {
+                throw RegistryError(.digestMismatch(expected: own, actual: stored), context, request: request.name)
+            }
         }
     }
 

@@ -7,20 +7,23 @@ extension RegistryClient {
     /// - Parameters:
     ///   - registry: the registry that is asked.
     ///   - context: what it is done for.
-    ///   - download: what is fetched, where it can be in parts: as long as it grows, failures do not add up.
+    ///   - limit: how often it is tried again; nil for as often as is configured.
+    ///   - reached: how many bytes there are by now, of what can be moved in parts: as long as they grow, failures do not
+    ///     add up.
     ///   - attempt: tries it once, and verifies what came.
     /// - Returns: what the attempt returns.
     /// - Throws: ``RegistryError`` of the last attempt, with how often it was tried; what else an attempt throws.
     func retrying<Result>(
         _ registry: Registry,
         _ context: RequestContext,
-        of download: BlobDownload? = nil,
+        limit: Int? = nil,
+        reached: @autoclosure () -> Int64 = 0,
         _ attempt: () async throws -> Result
     ) async throws -> Result {
         let clock = configuration.retryClock
-        let policy = RetryPolicy(limit: configuration.retryLimit, maxWait: configuration.maxWait)
+        let policy = RetryPolicy(limit: limit ?? configuration.retryLimit, maxWait: configuration.maxWait)
         let (hosts, url) = (transport.hosts, registry.endpoint.baseURL)
-        var series = RetrySeries(policy: policy, clock: clock, successCount: hosts.successCount(of: url))
+        var series = RetrySeries(policy: policy, clock: clock, successCounts: hosts.successCounts(of: url))
         while true {
             do {
                 return try await attempt()
@@ -28,8 +31,8 @@ extension RegistryClient {
                 // Nothing was sent, so nothing was tried.
                 try await clock.sleep(try series.wait(for: closed, context: context))
             } catch let error as RegistryError {
-                let successCount = hosts.successCount(of: url)
-                switch series.next(after: error, reached: download?.furthest ?? 0, successCount: successCount) {
+                let successCounts = hosts.successCounts(of: url)
+                switch series.next(after: error, reached: reached(), successCounts: successCounts) {
                 case .attempt(let retry):
                     if error.concernsWholeRegistry, hosts.isGivenUp(url) { throw series.ended(error) }
                     configuration.onRetry(retry)

@@ -1,10 +1,39 @@
 import NIOHTTP1
 package import OCI
-import Synchronization
 
 /// An upload that a registry has opened: the URL that it gave, to be followed as it is.
 package struct UploadSession: Hashable, Sendable {
-    let url: String
+    private(set) var url: String
+    /// The fewest bytes that a chunk may have, but for the last one.
+    let minimumChunkSize: Int64
+
+    /// Takes the answer to a request that opens an upload.
+    ///
+    /// Spec: distribution "Pushing a blob in chunks", `OCI-Chunk-Min-Length`.
+    init(opened response: HTTPResponse, by request: HTTPRequest, context: RequestContext) throws {
+        try response.expect([202], of: request, context: context)
+        url = try Self.location(in: response, to: request, context: context)
+        minimumChunkSize = response.headers.first(name: "OCI-Chunk-Min-Length").flatMap { Int64($0) } ?? 0
+    }
+
+    /// The session as it goes on after an answer, which may have named another URL.
+    func next(after response: HTTPResponse, to request: HTTPRequest, context: RequestContext) throws -> Self {
+        guard response.headers.contains(name: "Location") else { return self }
+        var next = self
+        next.url = try Self.location(in: response, to: request, context: context)
+        return next
+    }
+
+    /// Where it goes on, seen from who answered: the request may have been redirected.
+    private static func location(
+        in response: HTTPResponse,
+        to request: HTTPRequest,
+        context: RequestContext
+    ) throws -> String {
+        var answered = request
+        answered.url = response.url
+        return try RedirectPolicy.target(of: response, from: answered, context: context)
+    }
 }
 
 extension RegistryClient {
@@ -34,12 +63,14 @@ extension RegistryClient {
             context: context
         )
         if response.status == 201 { return .mounted }
-        return .uploadOpened(try session(response, of: request, context: context))
+        return .uploadOpened(try UploadSession(opened: response, by: request, context: context))
     }
 
-    /// Uploads a blob straight from a file: one request opens the upload, one carries all the bytes.
+    /// Uploads a blob straight from a file, in one piece where that gets through.
     ///
-    /// An upload that fails is cancelled and begins again with a new session.
+    /// An upload that breaks is cancelled and begins again with a new session. After the second break the blob goes in
+    /// chunks, and so does one that is too large for the registry or for a proxy before it: of those, only what the
+    /// registry has not acknowledged is sent again.
     ///
     /// - Parameters:
     ///   - blob: what is uploaded.
@@ -49,7 +80,8 @@ extension RegistryClient {
     ///   - sent: hears of the bytes as they leave, and with a negative number that so many have left in vain.
     /// - Throws: ``RegistryError``.
     ///
-    /// Spec: distribution "Pushing a blob monolithically", POST then PUT; "Deleting a blob upload".
+    /// Spec: distribution "Pushing a blob monolithically", POST then PUT; "Pushing a blob in chunks"; "Deleting a blob
+    /// upload".
     package func putBlob(
         _ blob: Descriptor,
         to repository: Repository,
@@ -58,26 +90,58 @@ extension RegistryClient {
         sent: @escaping @Sendable (_ byteCount: Int64) -> Void
     ) async throws {
         let context = RequestContext(operation: "uploading the blob", subject: "\(repository)@\(blob.digest)")
-        let registry = registry(repository.registry)
-        var given = session
-        var broken: UploadSession?
+        let upload = BlobUpload(
+            blob,
+            to: repository,
+            from: file,
+            session: session,
+            client: self,
+            context: context,
+            sent: sent
+        )
         do {
-            try await retrying(registry, context) {
-                if let session = broken { await cancel(session, repository) }
-                broken = nil
-                let session = if let given { given } else { try await open(repository, context) }
-                given = nil
-                broken = session
-                try await put(blob, to: repository, from: file, in: session, sent: sent, context)
-            }
-        } catch let error as RegistryError {
+            try await retrying(upload.registry, context, reached: upload.furthest) { try await upload.attempt() }
+        } catch {
             // Where nobody answers, a wait for one more answer is in vain.
-            if let session = broken, error.code != .unreachable { await cancel(session, repository) }
+            let isReachable = (error as? RegistryError).map { $0.code != .unreachable } ?? true
+            if isReachable, let session = upload.session?.upload { await giveUp(session, in: repository) }
+            upload.move(to: 0)
             throw error
         }
     }
 
-    private func open(_ repository: Repository, _ context: RequestContext) async throws -> UploadSession {
+    /// Cancels an upload, which it has a moment for also where the task has been cancelled.
+    private func giveUp(_ session: UploadSession, in repository: Repository) async {
+        guard Task.isCancelled else { return await cancelUpload(session, in: repository) }
+        let cancellation = Task { await cancelUpload(session, in: repository) }
+        let limit = Task {
+            try await Task.sleep(for: .seconds(2))
+            cancellation.cancel()
+        }
+        await cancellation.value
+        limit.cancel()
+    }
+
+    /// Cancels an upload that is not needed.
+    ///
+    /// It frees what the upload holds in the registry, which would otherwise keep it for days. Not all registries can do
+    /// that, and nothing depends on it, so nothing is said of a failure.
+    package func cancelUpload(_ session: UploadSession, in repository: Repository) async {
+        let context = RequestContext(operation: "cancelling the upload", subject: repository.description)
+        let registry = registry(repository.registry)
+        // Once, but not while the registry is not to be disturbed.
+        _ = try? await retrying(registry, context, limit: 0) {
+            try await attempt(
+                .DELETE,
+                session.url,
+                to: registry,
+                scopes: [Scope.delete(repository)],
+                context: context
+            )
+        }
+    }
+
+    func openUpload(_ repository: Repository, _ context: RequestContext) async throws -> UploadSession {
         let (request, response) = try await attempt(
             .POST,
             "/v2/\(repository.path)/blobs/uploads/",
@@ -86,79 +150,6 @@ extension RegistryClient {
             scopes: [Scope.push(repository)],
             context: context
         )
-        return try session(response, of: request, context: context)
-    }
-
-    private func put(
-        _ blob: Descriptor,
-        to repository: Repository,
-        from file: FileRange,
-        in session: UploadSession,
-        sent: @escaping @Sendable (Int64) -> Void,
-        _ context: RequestContext
-    ) async throws {
-        let count = UploadCount(sent)
-        do {
-            let (request, response) = try await attempt(
-                .PUT,
-                URLParts.appending("digest", blob.digest.description, to: session.url),
-                to: registry(repository.registry),
-                headers: ["Content-Type": "application/octet-stream"],
-                body: file.byteCount == 0 ? .bytes([]) : .file(file, sent: count.add),
-                scopes: [Scope.push(repository)],
-                context: context
-            )
-            try response.expect([201, 204], of: request, context: context)
-        } catch {
-            count.takeBack()
-            throw error
-        }
-    }
-
-    /// Frees what an upload holds in the registry, which would otherwise keep it for days; not all can do that.
-    private func cancel(_ session: UploadSession, _ repository: Repository) async {
-        let context = RequestContext(operation: "cancelling the upload", subject: repository.description)
-        // The failure of the upload is the one to tell.
-        _ = try? await attempt(
-            .DELETE,
-            session.url,
-            to: registry(repository.registry),
-            scopes: [Scope.delete(repository)],
-            context: context
-        )
-    }
-
-    private func session(
-        _ response: HTTPResponse,
-        of request: HTTPRequest,
-        context: RequestContext
-    ) throws -> UploadSession {
-        try response.expect([202], of: request, context: context)
-        let target = try RedirectPolicy.target(of: response, from: request, context: context)
-        return UploadSession(url: target)
-    }
-}
-
-/// The bytes of one attempt at an upload.
-private final class UploadCount: Sendable {
-    private let sent: @Sendable (Int64) -> Void
-    /// Nil after the attempt: its connection may still say something.
-    private let byteCount = Mutex<Int64?>(0)
-
-    init(_ sent: @escaping @Sendable (Int64) -> Void) { self.sent = sent }
-
-    func add(_ more: Int64) {
-        byteCount.withLock { count in
-            guard let old = count else { return }
-            count = old + more
-            sent(more)
-        }
-    }
-
-    func takeBack() {
-        byteCount.withLock { count in
-            if let old = count, old > 0 { sent(-old) }
-            count = nil
-        }
+        return try UploadSession(opened: response, by: request, context: context)
     }
 }

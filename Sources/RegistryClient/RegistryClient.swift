@@ -33,6 +33,9 @@ package final class RegistryClient: Sendable {
         package var storeTimeout = Duration.seconds(600)
         /// How often something is tried again that failed without any gain; the default outlasts a minute.
         package var retryLimit = 8
+        /// The most bytes of a blob that one request carries, at least 1 MiB; where it is nil, a registry that refuses what
+        /// is too large decides.
+        package var chunkSize: Int64?
         /// The longest single wait: a registry that asks for more is an error.
         package var maxWait = Duration.seconds(300)
         /// Hears of each failure that is followed by another attempt, from many tasks at once.
@@ -92,6 +95,7 @@ package final class RegistryClient: Sendable {
                     credentials: credentials,
                     transport: transport
                 ),
+                bodyLimit: BodyLimit(),
                 hasCredentials: credentials != nil
             )
             registries[name] = registry
@@ -124,7 +128,19 @@ struct Registry: Sendable {
     let endpoint: RegistryEndpoint
     let slots: RequestSlots
     let authenticator: Authenticator
+    let bodyLimit: BodyLimit
     let hasCredentials: Bool
+}
+
+/// How large a request a registry takes, where it has refused a larger one.
+final class BodyLimit: Sendable {
+    private let limit = Mutex<Int64?>(nil)
+
+    /// The most bytes; nil as long as nothing was refused.
+    var byteCount: Int64? { limit.withLock { $0 } }
+
+    /// Takes note that so many bytes were taken after more had been refused.
+    func lower(to byteCount: Int64) { limit.withLock { $0 = min($0 ?? byteCount, byteCount) } }
 }
 
 /// A file of certificates that cannot be used.

@@ -33,6 +33,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case unusableManifest(DocumentError)
         /// An answer that breaks the protocol.
         case malformedAnswer
+        /// What the registry has of an upload is not what it was sent.
+        case uploadLost
         /// A redirect that must not be followed.
         case unsafeRedirect
         /// Credentials would have gone to a host that they are not for.
@@ -42,13 +44,15 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The kind of failure.
-    package let code: Code
+    package private(set) var code: Code
     /// What was being done: `fetching the manifest`.
     package private(set) var operation: String
     /// What it was done to: a reference, or a repository with a digest.
     package private(set) var subject: String
     /// The request that failed: method and URL, without query and user.
     package private(set) var request: String?
+    /// The method of that request.
+    var method: String? { request?.split(separator: " ").first.map(String.init) }
     /// The status of the answer.
     package let status: Int?
     /// What the registry itself said.
@@ -116,6 +120,13 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         return error
     }
 
+    /// The same failure, seen as one of another kind.
+    func with(code: Code) -> RegistryError {
+        var error = self
+        error.code = code
+        return error
+    }
+
     /// One line: operation, subject, cause.
     package var description: String {
         var parts = ["\(operation) \(subject)"]
@@ -152,7 +163,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case .malformedAnswer: "the answer breaks the protocol"
         case .unsafeRedirect: "the redirect is not followed"
         case .unsafeTokenServer: "the credentials are not sent"
-        case .unexpectedStatus, .other: nil
+        case .unexpectedStatus, .uploadLost, .other: nil
         }
     }
 }

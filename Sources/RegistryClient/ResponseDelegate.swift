@@ -10,10 +10,16 @@ import Synchronization
 final class ResponseDelegate: HTTPClientResponseDelegate {
     typealias Response = HTTPResponse
 
-    /// Ends a request whose body goes on beyond what is kept.
-    struct BodyLimitReached: Error {}
+    /// Ends a request of whose answer nothing more is waited for.
+    struct AnswerKnown: Error {}
+
+    /// How long the body of a refusal may take that comes before all was sent: nothing moves any more, so no other
+    /// time-out would end the request soon.
+    private static let refusalTimeout = TimeAmount.seconds(1)
 
     private struct State {
+        /// Whether the whole request has left.
+        var isSent = false
         var head: HTTPResponseHead?
         var body: [UInt8] = []
         /// What the body belongs to.
@@ -25,25 +31,31 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
 
     init(handling: BodyHandling) { self.handling = handling }
 
-    /// What has been received so far, whether or not the answer is complete.
-    func received(url: String, cut: Bool) -> HTTPResponse? {
+    /// The answer to a request that has failed, where what came of it is enough; nil where the failure is all there is.
+    ///
+    /// A refusal that comes before all was sent ends the connection, often before it has come to its own end.
+    func answer(despite error: any Error) -> HTTPResponse? {
         state.withLock { state in
-            state.head.map {
-                HTTPResponse(
-                    status: Int($0.status.code),
-                    headers: $0.headers,
-                    body: state.body,
-                    bodyWasCut: cut,
-                    url: url
-                )
-            }
+            guard let head = state.head else { return nil }
+            let isCancelled = error as? HTTPClientError == .cancelled
+            let isRefusal = !state.isSent && head.status.code >= 300 && !isCancelled
+            return error is AnswerKnown || isRefusal ? Self.response(head, state.body, isCut: true) : nil
         }
     }
+
+    private static func response(_ head: HTTPResponseHead, _ body: [UInt8], isCut: Bool) -> HTTPResponse {
+        HTTPResponse(status: Int(head.status.code), headers: head.headers, body: body, bodyWasCut: isCut, url: "")
+    }
+
+    func didSendRequest(task: HTTPClient.Task<Response>) { state.withLock { $0.isSent = true } }
 
     func didReceiveHead(task: HTTPClient.Task<Response>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
         completed(on: task) {
             try state.withLock { state in
                 state.head = head
+                if !state.isSent, head.status.code >= 300 {
+                    task.eventLoop.scheduleTask(in: Self.refusalTimeout) { task.fail(reason: AnswerKnown()) }
+                }
                 guard case .stream(let download) = handling, try download.begin(head) else { return }
                 state.download = download
             }
@@ -63,9 +75,11 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     }
 
     func didFinishRequest(task: HTTPClient.Task<Response>) throws -> Response {
-        try state.withLock { try $0.download?.finish() }
-        guard let response = received(url: "", cut: false) else { throw HTTPClientError.remoteConnectionClosed }
-        return response
+        try state.withLock { state in
+            try state.download?.finish()
+            guard let head = state.head else { throw HTTPClientError.remoteConnectionClosed }
+            return Self.response(head, state.body, isCut: false)
+        }
     }
 
     private func keep(_ buffer: ByteBuffer, in body: inout [UInt8], status: HTTPResponseStatus?) throws {
@@ -76,7 +90,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
             case .stream: BodyHandling.errorBodyLimit
             }
         body += buffer.readableBytesView.prefix(limit - body.count)
-        if body.count == limit, buffer.readableBytes > 0 { throw BodyLimitReached() }
+        if body.count == limit, buffer.readableBytes > 0 { throw AnswerKnown() }
     }
 
     private func completed(on task: HTTPClient.Task<Response>, _ step: () throws -> Void) -> EventLoopFuture<Void> {

@@ -15,7 +15,7 @@ struct RetryPolicy: Sendable {
         // Whoever shares a failure that was tried again already does not begin anew.
         guard error.attempts == nil else { return false }
         switch error.code {
-        case .unreachable, .connectionLost, .timeout, .sizeMismatch, .digestMismatch: return true
+        case .unreachable, .connectionLost, .timeout, .sizeMismatch, .digestMismatch, .uploadLost: return true
         // The upload has been forgotten; a new one has not.
         case .notFound: return error.registryMessages.contains { $0.hasPrefix("BLOB_UPLOAD_UNKNOWN") }
         default: return error.status.map(isRetryable(status:)) ?? false

@@ -14,18 +14,18 @@ struct RetrySeries {
     private var failureCount = 0
     private var lastMismatch: RegistryError.Code?
     private var reached: Int64 = 0
-    private var successCount: Int
+    private var successCounts: [String: Int]
 
     /// Begins.
     ///
     /// - Parameters:
     ///   - policy: what is tried again, and how often.
     ///   - clock: what the waits are measured by.
-    ///   - successCount: how many requests the registry has granted so far, to anybody.
-    init(policy: RetryPolicy, clock: RetryClock, successCount: Int) {
+    ///   - successCounts: how many requests of each method the registry has granted so far, to anybody.
+    init(policy: RetryPolicy, clock: RetryClock, successCounts: [String: Int]) {
         self.policy = policy
         self.clock = clock
-        self.successCount = successCount
+        self.successCounts = successCounts
         start = clock.now()
     }
 
@@ -34,17 +34,18 @@ struct RetrySeries {
     /// - Parameters:
     ///   - error: the failure.
     ///   - reached: how many bytes have come by now; more than ever before, and the count of failures starts again.
-    ///   - successCount: how many requests the registry has granted by now, to anybody.
+    ///   - successCounts: how many requests of each method the registry has granted by now, to anybody.
     /// - Returns: another attempt, or the error to end with.
-    mutating func next(after error: RegistryError, reached: Int64, successCount: Int) -> Next {
+    mutating func next(after error: RegistryError, reached: Int64, successCounts: [String: Int]) -> Next {
         attemptCount += 1
         if reached > self.reached { failureCount = 0 }
         self.reached = max(reached, self.reached)
-        // A registry that lets few through at a time will come to this one as well.
-        if error.status == 429, successCount > self.successCount {
+        // A registry that lets few of a kind through at a time will come to this one as well.
+        let method = error.method ?? ""
+        if error.status == 429, successCounts[method, default: 0] > self.successCounts[method, default: 0] {
             failureCount = max(0, min(failureCount, policy.limit - 1))
         }
-        self.successCount = successCount
+        self.successCounts = successCounts
         guard failureCount < policy.limit, RetryPolicy.isRetryable(error), !isSameMismatch(error) else {
             return .failure(ended(error))
         }

@@ -3,13 +3,16 @@ import Testing
 
 /// Memory depends on how much is moved at once, not on how large a layer is.
 @Suite struct MemoryTests {
-    /// The most memory of a bundle, of the push and of the verification of it, of one image with one layer.
+    /// The most memory of a bundle, of the push of it, whole and in chunks, and of its verification, of one image with one
+    /// layer.
     private func peaks(layerByteCount: Int64) async throws -> [Int64] {
         let (terminal, source, target) = (try Terminal(), try DockerRegistry(), try DockerRegistry())
+        let other = try DockerRegistry()
         try BenchImages.writeLarge(byteCount: layerByteCount, to: source.storage)
         return [
             try await peak(["bundle", "\(source.address)/bench/large:1", "-o", "bundle.tar"], terminal),
             try await peak(["push", "bundle.tar", target.address], terminal),
+            try await peak(["push", "bundle.tar", other.address, "--chunk-size", "8MiB"], terminal),
             try await peak(["verify", "bundle.tar"], terminal),
         ]
     }

@@ -33,6 +33,25 @@ import Testing
         #expect(report.totals?.mountCount == 0)
     }
 
+    @Test func `an upload that was opened for a blob that is there is cancelled`() async throws {
+        let shared = images[0].layers[0].digest
+        let content = RegistryContent(allowsMount: false)
+        // The other repositories have the blob too, but do not say so with a mount.
+        let registry = try ScriptedRegistry { request in
+            let isShared = request.path.hasSuffix("/blobs/\(shared)")
+            return request.method == "HEAD" && isShared && !request.path.hasPrefix("/v2/app-0/")
+                ? Answer() : content.answer(request)
+        }
+        let report = try await workshop.push(to: registry.address)
+        let opened = registry.requests.filter { $0.query["mount"] == shared.description }.count
+        #expect(opened == 2)
+        let cancelled = registry.requests.filter { $0.method == "DELETE" }.map(\.path)
+        #expect(Set(cancelled).count == 2)
+        #expect(cancelled.allSatisfy { $0.contains("/blobs/uploads/") })
+        // The layer once, and the config that they share in each of three repositories.
+        #expect(report.totals?.uploadCount == 4)
+    }
+
     @Test func `bytes that a registry finds to be wrong are looked at again, and are the bundle's fault`() async throws
     {
         let digest = images[0].layers[0].digest

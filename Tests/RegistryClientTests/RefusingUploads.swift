@@ -2,11 +2,11 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// A registry that opens uploads and answers a PUT before it has read the body, or never.
+/// A registry that opens uploads and answers a PUT or a PATCH before it has read the body, or never.
 ///
 /// A `ScriptedRegistry` reads each body to its end first, which is what servers that refuse do not do.
 final class RefusingUploads: Sendable {
-    /// What becomes of a PUT.
+    /// What becomes of a request with a body.
     enum Refusal: Sendable {
         /// A status is sent when so many bytes of the body have come; then the connection is closed.
         case answer(Int, afterBytes: Int)
@@ -28,12 +28,13 @@ final class RefusingUploads: Sendable {
     /// What the threads share.
     private final class Log: Sendable {
         let methods = Mutex<[String]>([])
+        let hasBlob = Mutex(false)
 
-        /// Notes a request, and gives its number among those of its method.
+        /// Notes a request, and gives its number among those with a body.
         func add(_ method: String) -> Int {
             methods.withLock { methods in
                 methods.append(method)
-                return methods.count { $0 == method }
+                return methods.count { $0 == "PUT" || $0 == "PATCH" }
             }
         }
     }
@@ -44,8 +45,8 @@ final class RefusingUploads: Sendable {
     /// Starts to refuse.
     ///
     /// - Parameters:
-    ///   - refusal: what becomes of a PUT.
-    ///   - times: how many PUTs are refused; the others are accepted, and their bodies forgotten.
+    ///   - refusal: what becomes of a request with a body.
+    ///   - times: how many of those are refused; the others are accepted, and their bodies forgotten.
     /// - Throws: what stands in the way of the server.
     init(_ refusal: Refusal, times: Int = .max) throws {
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -87,8 +88,8 @@ final class RefusingUploads: Sendable {
             let text = String(decoding: head[..<end.upperBound], as: UTF8.self)
             let method = String(text.prefix { $0 != " " })
             let number = log.add(method)
-            guard method == "PUT" else {
-                send(descriptor, method == "POST" ? "202 Accepted\r\nLocation: /upload?a=b" : "200 OK")
+            guard method == "PUT" || method == "PATCH" else {
+                send(descriptor, answer(to: method, log))
                 head.removeFirst(end.upperBound)
                 continue
             }
@@ -96,7 +97,18 @@ final class RefusingUploads: Sendable {
             if number <= times { return refuse(descriptor, refusal, read: already) }
             let length = text.lowercased().firstMatch(of: /content-length: ([0-9]+)/).flatMap { Int($0.1) } ?? 0
             read(descriptor, to: length, from: already)
-            return send(descriptor, "201 Created")
+            if method == "PUT" { log.hasBlob.withLock { $0 = true } }
+            send(descriptor, method == "PUT" ? "201 Created" : "202 Accepted")
+            head = []
+        }
+    }
+
+    private static func answer(to method: String, _ log: Log) -> String {
+        switch method {
+        case "POST": "202 Accepted\r\nLocation: /upload?a=b"
+        case "DELETE": "204 No Content"
+        case "HEAD" where log.hasBlob.withLock { $0 }: "200 OK"
+        default: "404 Not Found"
         }
     }
 

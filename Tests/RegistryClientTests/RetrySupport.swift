@@ -86,6 +86,32 @@ extension Answer {
     }
 }
 
+/// What was told of the bytes that left.
+final class Sent: Sendable {
+    private let counts = Mutex<[Int64]>([])
+
+    /// All of them, those in vain taken off.
+    var sum: Int64 { counts.withLock { $0.reduce(0, +) } }
+
+    /// Those that left in vain, as a negative number.
+    var back: Int64 { counts.withLock { $0.reduce(0) { $0 + min($1, 0) } } }
+
+    /// The most and the fewest that it came to at one time.
+    var extremes: (least: Int64, most: Int64) {
+        counts.withLock { counts in
+            var sum: Int64 = 0
+            let sums = counts.map { count in
+                sum += count
+                return sum
+            }
+            return (sums.min() ?? 0, sums.max() ?? 0)
+        }
+    }
+
+    /// Takes a number of bytes: pass it as `sent`.
+    func add(_ count: Int64) { counts.withLock { $0.append(count) } }
+}
+
 extension Received {
     /// Fetches a blob of the repository `app`, and takes what comes.
     func fetch(

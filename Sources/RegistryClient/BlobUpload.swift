@@ -1,0 +1,211 @@
+import NIOHTTP1
+import OCI
+
+/// A blob on its way into a repository, over as many requests and sessions as it takes.
+///
+/// It goes in one piece, which no way is faster than. Where such pieces break or are too large, it goes in chunks: of
+/// those, only what the registry has not acknowledged is sent again.
+final class BlobUpload {
+    /// What was sent was too large; something smaller may be sent at once.
+    struct TooLarge: Error {}
+
+    /// What is known of the session that is open.
+    struct Session {
+        enum Condition {
+            case sound
+            /// A request failed, so that the registry has to say how far it is.
+            case uncertain
+            /// The bytes in it are wrong.
+            case spoiled
+        }
+
+        var upload: UploadSession
+        var condition = Condition.sound
+        /// How many bytes the registry has acknowledged.
+        var byteCount: Int64 = 0
+        /// Where the furthest of its requests ended.
+        var sentByteCount: Int64 = 0
+        /// Whether one of its requests failed: then what it holds may be other bytes than it says.
+        var hasBroken = false
+
+        /// Takes note that a request is sent whose last byte comes before this place.
+        mutating func noteSent(to end: Int64) { sentByteCount = max(sentByteCount, end) }
+    }
+
+    /// The size of the first chunks, where nobody has said another.
+    private static let usualChunkSize: Int64 = 16 << 20
+    /// No chunk is made smaller than this, the smallest body limit that proxies come with.
+    private static let smallestChunkSize: Int64 = 1 << 20
+
+    let blob: Descriptor
+    let repository: Repository
+    let file: FileRange
+    let sent: @Sendable (Int64) -> Void
+    let context: RequestContext
+    let client: RegistryClient
+
+    var session: Session?
+    /// How large a chunk is; nil where the blob goes in one piece.
+    private(set) var chunkSize: Int64?
+    /// The most bytes that the registry had acknowledged at one time.
+    private(set) var furthest: Int64 = 0
+    /// The requests that broke since the registry acknowledged anything.
+    private var breakCount = 0
+    private var wasTooLarge = false
+    /// Whether chunks that had all arrived without a break were refused.
+    private var wasRefusedWhole = false
+    /// Whether the registry may have the blob by now: the answer that said so may be what was lost.
+    private var mayBeThere = false
+
+    init(
+        _ blob: Descriptor,
+        to repository: Repository,
+        from file: FileRange,
+        session: UploadSession?,
+        client: RegistryClient,
+        context: RequestContext,
+        sent: @escaping @Sendable (Int64) -> Void
+    ) {
+        self.blob = blob
+        self.repository = repository
+        self.file = file
+        self.session = session.map { Session(upload: $0) }
+        self.client = client
+        self.context = context
+        self.sent = sent
+        if let limit = sizeLimit, file.byteCount > limit { chunkSize = limit }
+    }
+
+    var registry: Registry { client.registry(repository.registry) }
+
+    /// The most bytes for one request, where the user or the registry has said it.
+    private var sizeLimit: Int64? {
+        let asked = client.configuration.chunkSize.map { max($0, Self.smallestChunkSize) }
+        return [asked, registry.bodyLimit.byteCount].compactMap(\.self).min()
+    }
+
+    private var firstChunkSize: Int64 { sizeLimit ?? Self.usualChunkSize }
+
+    /// The size below which no chunk is cut.
+    private var leastChunkSize: Int64 { max(Self.smallestChunkSize, session?.upload.minimumChunkSize ?? 0) }
+
+    // MARK: - Attempts
+
+    /// Tries once: goes on from what the registry has, or begins again.
+    ///
+    /// - Throws: ``RegistryError`` and what else a request throws; whether to try again is for ``RetryPolicy`` to say.
+    func attempt() async throws {
+        while true {
+            do {
+                if let session, session.condition != .sound, try await !goOn() {
+                    let isThere = mayBeThere ? try await isThere() : false
+                    mayBeThere = false
+                    await cancel()
+                    move(to: isThere ? file.byteCount : 0)
+                    self.session = nil
+                    if isThere { return }
+                }
+                if session == nil { session = Session(upload: try await client.openUpload(repository, context)) }
+                return try await sendRest()
+            } catch is TooLarge {
+                continue
+            }
+        }
+    }
+
+    /// Frees what the session holds in the registry.
+    func cancel() async {
+        if let session { await client.cancelUpload(session.upload, in: repository) }
+    }
+
+    /// Takes note of how far the registry is, and tells of it.
+    func move(to byteCount: Int64) {
+        guard let session, session.byteCount != byteCount else { return }
+        sent(byteCount - session.byteCount)
+        note(byteCount)
+    }
+
+    /// Takes note that the registry has taken a chunk, of whose bytes was told as they left.
+    func noteTaken(_ length: Int64) {
+        note((session?.byteCount ?? 0) + length)
+        guard wasTooLarge, length == chunkSize else { return }
+        wasTooLarge = false
+        registry.bodyLimit.lower(to: length)
+    }
+
+    private func note(_ byteCount: Int64) {
+        if let session, byteCount > session.byteCount { breakCount = 0 }
+        session?.byteCount = byteCount
+        furthest = max(furthest, byteCount)
+    }
+
+    private func sendRest() async throws {
+        guard chunkSize != nil else { return try await sendWhole() }
+        try await sendChunks()
+    }
+
+    /// The length of the chunk after what is there.
+    func nextLength(_ session: Session) -> Int64 {
+        min(max(chunkSize ?? file.byteCount, session.upload.minimumChunkSize), file.byteCount - session.byteCount)
+    }
+
+    // MARK: - Failures
+
+    /// Takes note of a request that failed.
+    ///
+    /// - Parameters:
+    ///   - error: the failure.
+    ///   - length: how many bytes of the blob the request had.
+    /// - Returns: what is to be thrown: the failure as it is, or in a form that says that another attempt is worth it.
+    func noteFailure(_ error: RegistryError, length: Int64) -> any Error {
+        if error.status == 413 { return noteTooLarge(error, length) }
+        mayBeThere = RetryPolicy.isRetryable(error)
+        let isLost = isLost(error)
+        session?.condition = error.refusesDigest ? .spoiled : .uncertain
+        session?.hasBroken = true
+        if error.isBreak { noteBreak() }
+        return isLost ? error.with(code: .uploadLost) : error
+    }
+
+    private func noteBreak() {
+        breakCount += 1
+        guard breakCount == 2 else { return }
+        breakCount = 0
+        // A proxy may refuse what is too large for it without an answer.
+        chunkSize = size(below: min(chunkSize ?? .max, file.byteCount))
+    }
+
+    /// The size of the chunks to follow something larger that does not get through.
+    private func size(below byteCount: Int64) -> Int64 { max(leastChunkSize, min(byteCount / 2, firstChunkSize)) }
+
+    private func noteTooLarge(_ error: RegistryError, _ length: Int64) -> any Error {
+        guard length > leastChunkSize else {
+            var error = error
+            error.reason =
+                "a body of \(length) bytes is too large there; the proxy before the registry has to allow larger ones"
+            return error
+        }
+        wasTooLarge = true
+        chunkSize = size(below: length)
+        return TooLarge()
+    }
+
+    /// Whether a refusal is about the chunks that went before, and not about the blob.
+    ///
+    /// That may be where one of them broke. Where none did, one new session is enough to be sure.
+    private func isLost(_ error: RegistryError) -> Bool {
+        guard chunkSize != nil, let session, error.status == 400 || error.status == 416 else { return false }
+        defer { wasRefusedWhole = wasRefusedWhole || !session.hasBroken }
+        return session.hasBroken || !wasRefusedWhole
+    }
+}
+
+extension RegistryError {
+    /// Whether bytes were on their way when it happened, so that fewer at a time may get through.
+    fileprivate var isBreak: Bool {
+        switch code {
+        case .connectionLost, .timeout: true
+        default: status.map { $0 == 408 || $0 >= 500 } ?? false
+        }
+    }
+}
