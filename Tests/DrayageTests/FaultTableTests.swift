@@ -3,96 +3,43 @@ import RegistryTestSupport
 import TestSupport
 import Testing
 
-/// Each fault by itself, on every request once: what comes of it is the right bytes.
-@Suite(.timeLimit(.minutes(3))) struct FaultTableTests {
-    /// What happens to a request when it is asked for the first time.
-    enum FaultOnce: String, CaseIterable, Sendable {
-        case refused = "connection refused"
-        case reset = "reset before the answer"
-        case resetInside = "reset in the body"
-        case truncated = "body too short, with the right length"
-        case shortened = "body too short, and its length too"
-        case flipped = "a flipped byte"
-        case http10 = "HTTP/1.0, closed after it"
-        case timeout = "408"
-        case tooEarly = "425"
-        case tooMany = "429"
-        case tooManyInSeconds = "429, Retry-After in seconds"
-        case tooManyByDate = "429, Retry-After as a date"
-        case serverError = "500"
-        case badGateway = "502"
-        case unavailable = "503"
-        case gatewayTimeout = "504"
-
-        var fault: FaultProxy.Fault {
-            switch self {
-            case .refused: .refused(for: .milliseconds(300))
-            case .reset: .transfer(.resetBeforeHead)
-            case .resetInside: .transfer(.reset(after: 100))
-            case .truncated: .transfer(.truncated(after: 100))
-            case .shortened: .shortened(to: 100)
-            case .flipped: .flipped(at: 100)
-            case .http10: .http10
-            case .timeout: .status(408)
-            case .tooEarly: .status(425)
-            case .tooMany: .status(429)
-            case .tooManyInSeconds: .status(429, retryAfter: .seconds(1))
-            case .tooManyByDate: .status(429, retryAfter: .date(secondsFromNow: 1))
-            case .serverError: .status(500)
-            case .badGateway: .status(502)
-            case .unavailable: .status(503)
-            case .gatewayTimeout: .status(504)
-            }
-        }
+/// Each fault by itself: what comes of it is the right bytes or, where it never ends, a clear error and nothing visible.
+@Suite(.timeLimit(.minutes(3)), .printsFaultTable, .limitsCases(to: 24)) struct FaultTableTests {
+    @Test(arguments: FaultAtFirst.all)
+    func `a fault of every request, once or three times, is survived`(first: FaultAtFirst) async throws {
+        var site = try await FaultSite(first.job, script: first.fault)
+        first.row.adjust(&site.workshop.connections)
+        let report = await site.run()
+        try await site.expectWhole(report)
+        #expect(site.proxy.exchanges.contains { $0.fault != nil })
+        FaultTable.current.note(first.name, at: site, report)
     }
 
-    private let workshop: Workshop
-    private let (source, target): (EmbeddedRegistry, EmbeddedRegistry)
-    private let image: TestImage
-
-    init() async throws {
-        var workshop = try Workshop()
-        workshop.connections.retryLimit = 8
-        self.workshop = workshop
-        (source, target) = (try await EmbeddedRegistry(), try await EmbeddedRegistry())
-        var builder = ImageBuilder(seed: 550)
-        image = try builder.multiPlatform(sharing: [builder.layer(byteCount: 200_000)])
-        try source.add(image, "app")
-    }
-
-    @Test(arguments: FaultOnce.allCases)
-    func `a bundle is whole`(fault: FaultOnce) async throws {
-        let proxy = try FaultProxy(to: source.address) { _, count in count == 1 ? fault.fault : nil }
-        let report = try await workshop.bundle(["\(proxy.address)/app:1"])
-        #expect(report.outcome == .done, "\(report.failures)")
-        #expect(try await workshop.verify().failures.map(\.message) == [])
-        print("bundle: \(fault.rawValue): whole, after \(proxy.exchanges.count) requests")
-    }
-
-    @Test(arguments: FaultOnce.allCases)
-    func `a push is whole`(fault: FaultOnce) async throws {
-        _ = try await workshop.bundle(["\(source.address)/app:1"])
-        let proxy = try FaultProxy(to: target.address) { _, count in count == 1 ? fault.fault : nil }
-        let report = try await workshop.push(to: proxy.address)
-        #expect(report.outcome == .done, "\(report.failures)")
-        // An upload that was given up is cancelled, unless that fails as well; the registry forgets it in time.
-        #expect(try target.storage.digest(ofTag: "1", repository: "app") == image.digest)
-        #expect(try target.storage.revisions(repository: "app") == Set(image.documents.map(\.digest)))
-        for (digest, bytes) in try image.allBytes { #expect(try target.storage.bytes(digest) == bytes) }
-        print("push: \(fault.rawValue): whole, after \(proxy.exchanges.count) requests")
-    }
-
-    @Test func `a fault that never ends is told, with how often it was tried, and leaves nothing visible`() async throws
+    @Test(arguments: EndlessFault.all)
+    func `a fault that never ends is told and leaves nothing visible, and the next run is whole`(endless: EndlessFault)
+        async throws
     {
-        var workshop = workshop
-        workshop.connections.retryLimit = 2
-        let proxy = try FaultProxy(to: source.address) { request, _ in
-            request.path.contains("/blobs/") ? .status(503) : nil
+        let ends = Flag()
+        let (row, step) = (endless.row, endless.step)
+        // Whoever asks for the same fifty times would never end.
+        var site = try await FaultSite(step.job) { request, count in
+            !ends.isSet && count <= 50 && step.includes(request) ? row.fault(request) : nil
         }
-        let report = try await workshop.bundle(["\(proxy.address)/app:1"])
-        #expect(report.outcome == .failed)
-        let message = report.failures.first?.message ?? ""
-        #expect(message.contains("answered 503") && message.contains("tried 3 times"), "\(message)")
-        #expect(try workshop.scratch.names() == [])
+        row.adjust(&site.workshop.connections)
+        // What gets on each time may fail as often as it likes.
+        let report = await site.run(retryLimit: endless.ending == .whole ? 8 : 1)
+        FaultTable.current.note(endless.testDescription, at: site, report)
+        guard case .failure(let cause, let attempts) = endless.ending else { return try await site.expectWhole(report) }
+        let request = try #require(site.proxy.exchanges.first { step.includes($0.request) }).request
+        let isStored = step == .putManifest && endless.reachesRegistry(request)
+        let effort = attempts > 1 ? ["tried \(attempts) times"] : []
+        let texts = ["\(step.operation) \(site.proxy.address)/app", cause] + effort
+        try site.expectFailure(report, texts, isStored: isStored)
+        // What the registry opened without an answer, or cannot be told, it has to forget by itself.
+        if step != .openUpload, !row.refuses {
+            #expect(site.registry.storage.unfinishedUploads(repository: "app") == [])
+        }
+        ends.set(true)
+        try await site.expectWhole(await site.run())
     }
 }
