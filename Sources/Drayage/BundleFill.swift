@@ -52,7 +52,9 @@ struct BundleFill: Sendable {
             try await repeating(every: Self.checkpointInterval) {
                 try await blocking { [writer] in try writer.checkpoint() }
             } during: {
-                let rest = try await takeOver(missing, record)
+                let reusable = missing.filter { isReusable($0) }
+                async let rest = takeOver(reusable, record)
+                try await fetch(missing.filter { !isReusable($0) }, keepGoing: keepGoing, record)
                 try await fetch(rest, keepGoing: keepGoing, record)
             }
         } catch is Stop {
@@ -63,23 +65,22 @@ struct BundleFill: Sendable {
 
     // MARK: - What is there
 
-    /// Finds out what an interrupted run has left to do.
+    /// Finds out what an interrupted run has left to do, and tells of what it has done.
     private func takeStock(_ record: Record) -> [LayoutPlan.Blob] {
         var missing: [LayoutPlan.Blob] = []
-        var (count, byteCount) = (0, Int64(0))
+        var byteCount: Int64 = 0
         for blob in plan.blobs {
             let slot = writer.slot(for: blob)
             byteCount += slot.prefixCount
-            if slot.isVerified {
-                count += 1
-                progress(.blobStarted(blob.descriptor.digest, byteCount: blob.descriptor.size))
-                progress(.blobFinished(blob.descriptor.digest))
-            } else {
+            guard slot.isVerified else {
                 missing.append(blob)
+                continue
             }
+            record.outcome.withLock { $0.keptByteCount += blob.descriptor.size }
+            progress(.blobStarted(blob.descriptor.digest, byteCount: blob.descriptor.size))
+            progress(.blobFinished(blob.descriptor.digest))
         }
-        if byteCount > 0 { progress(.continuing(blobCount: count, byteCount: byteCount)) }
-        record.outcome.withLock { $0.keptByteCount = byteCount }
+        if byteCount > 0 { progress(.continuing(byteCount: byteCount)) }
         return missing
     }
 
@@ -90,11 +91,14 @@ struct BundleFill: Sendable {
         _ blobs: [LayoutPlan.Blob],
         _ record: Record
     ) async throws -> [LayoutPlan.Blob] {
-        guard !reused.isEmpty else { return blobs }
         let results = try await collectConcurrently(blobs, limit: Self.copyLimit) { blob in
             (blob, isThere: try await takeOver(blob, record))
         }
         return results.filter { !$0.isThere }.map(\.0)
+    }
+
+    private func isReusable(_ blob: LayoutPlan.Blob) -> Bool {
+        reused.contains { $0.range(of: blob.descriptor.digest) != nil }
     }
 
     private func takeOver(_ planned: LayoutPlan.Blob, _ record: Record) async throws -> Bool {
@@ -102,13 +106,7 @@ struct BundleFill: Sendable {
         let slot = writer.slot(for: planned)
         for reader in reused where reader.range(of: blob.digest) != nil {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
-            let isWhole = try await blocking { checkCancellation in
-                try slot.copy(from: reader) { count in
-                    try checkCancellation()
-                    progress(.blobAdvanced(blob.digest, byteCount: count))
-                }
-            }
-            guard isWhole else {
+            guard try await copy(to: slot, from: reader) else {
                 progress(.blobFailed(blob.digest))
                 record.outcome.withLock { $0.damaged[blob.digest] = reader.path }
                 continue
@@ -118,6 +116,21 @@ struct BundleFill: Sendable {
             return true
         }
         return false
+    }
+
+    /// Copies a blob; what cannot be read is as good as damaged.
+    private func copy(to slot: LayoutSlot, from reader: LayoutReader) async throws -> Bool {
+        do {
+            return try await blocking { checkCancellation in
+                try slot.copy(from: reader) { count in
+                    try checkCancellation()
+                    progress(.blobAdvanced(slot.descriptor.digest, byteCount: count))
+                }
+            }
+        } catch let error as LayoutError where error.operation == .reading {
+            try slot.note(prefix: 0)
+            return false
+        }
     }
 
     // MARK: - What is fetched
@@ -152,11 +165,14 @@ struct BundleFill: Sendable {
         for repository in sources[blob.digest] {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
+                let kept = Atomic<Int64>(slot.prefixCount)
                 let prefix = try await prefix(of: slot)
                 try await client.fetchBlob(blob, from: repository, after: prefix, into: sink) { lost in
+                    kept.store(0, ordering: .relaxed)
                     progress(.blobAdvanced(blob.digest, byteCount: -lost))
                 }
                 try slot.noteVerified()
+                record.outcome.withLock { $0.keptByteCount += kept.load(ordering: .relaxed) }
                 progress(.blobFinished(blob.digest))
                 return
             } catch let error as RegistryError {

@@ -17,10 +17,10 @@ struct InterruptedBundle: Sendable {
         let (asked, planned) = (Set(references.map(\.description)), Set(layout.requests.map(\.reference)))
         guard !refreshes, asked != planned else { return }
         let differences = [
-            (asked.subtracting(planned), "is new"), (planned.subtracting(asked), "is not asked for now"),
+            (asked.subtracting(planned), "added"), (planned.subtracting(asked), "left out"),
         ]
         .compactMap { names, what in
-            names.min().map { "\($0) \(what)" + (names.count > 1 ? ", as are \(names.count - 1) more" : "") }
+            names.min().map { "\($0)" + (names.count > 1 ? " and \(names.count - 1) more" : "") + " \(what)" }
         }
         throw DrayageError(
             .other,
@@ -29,11 +29,11 @@ struct InterruptedBundle: Sendable {
         )
     }
 
-    /// What the references meant when the bundle was planned.
+    /// What the references meant when the bundle was planned; a digest that was asked for means itself.
     func pinned(_ references: [Reference]) -> [Reference: Digest] {
         guard !refreshes else { return [:] }
         let digests = Dictionary(layout.requests.map { ($0.reference, $0.digest) }) { first, _ in first }
-        return references.reduce(into: [:]) { pinned, reference in
+        return references.filter { $0.digest == nil }.reduce(into: [:]) { pinned, reference in
             if let digest = digests[reference.description] ?? nil { pinned[reference] = digest }
         }
     }
@@ -44,12 +44,13 @@ struct InterruptedBundle: Sendable {
     /// - Throws: `CancellationError` alone.
     func movedTags(of images: [Resolver.Image], resolver: Resolver) async throws -> [String] {
         guard !refreshes else { return [] }
-        let planned = images.filter { pinned([$0.reference])[$0.reference] != nil && $0.reference.digest == nil }
+        let planned = images.filter { pinned([$0.reference])[$0.reference] != nil }
         let lines = try await collectConcurrently(planned, limit: resolver.parallelism) { image -> String? in
             let (reference, digest) = (image.reference, image.top.digest)
             let keeps = "this bundle goes on with \(digest), as it was planned; --refresh plans it again"
             do {
-                let now = try await resolver.client.headManifest(ManifestTarget(reference), in: reference.repository)
+                let target = ManifestTarget(reference)
+                let now = try await resolver.client.headManifest(target, in: reference.repository, retryLimit: 0)
                 guard now != digest else { return nil }
                 return "\(reference) " + (now.map { "has moved to \($0); " } ?? "is not there any more; ") + keeps
             } catch is RegistryError {

@@ -11,8 +11,8 @@ public enum ProgressEvent: Sendable {
     case planned(blobCount: Int, byteCount: Int64)
     /// What an interrupted run left was planned again: so much of it is copied to its new place.
     case carryingOver(byteCount: Int64)
-    /// So much of it is there already, from a run that was interrupted: blobs that are whole, and bytes of all.
-    case continuing(blobCount: Int, byteCount: Int64)
+    /// So much of it is there already, from a run that was interrupted.
+    case continuing(byteCount: Int64)
     /// A blob is on its way.
     case blobStarted(Digest, byteCount: Int64)
     /// More bytes of a blob have been moved; or, where the number is negative, so many were moved in vain.

@@ -48,10 +48,9 @@ struct ProgressState {
             return "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(ByteText.size(byteCount)) to go"
         case .carryingOver(let byteCount):
             phase = "carrying over \(ByteText.size(byteCount)) of an interrupted bundle"
-        case .continuing(let blobCount, let byteCount):
+        case .continuing(let byteCount):
             continuedByteCount = byteCount
-            return "going on with an interrupted bundle: \(blobCount) of \(plannedBlobCount) blobs and "
-                + "\(ByteText.size(byteCount)) of \(ByteText.size(plannedByteCount)) are there"
+            return "going on with an interrupted bundle, of which \(ByteText.size(byteCount)) are there"
         case .kept(let path):
             return "what has been fetched is kept in \(path); the same command goes on from there"
         case .blobStarted(let digest, let byteCount):

@@ -67,7 +67,7 @@ struct ReportArguments: ParsableArguments {
     /// What an interruption leaves, which is what the user wants to know next.
     private static func interruption(of command: String) -> String {
         switch command {
-        case "bundle": "interrupted; the same command goes on from what has been fetched"
+        case "bundle": "interrupted; the same command goes on where this one ended"
         case "push": "interrupted; what has arrived is not sent again by the same command"
         case "prune": "interrupted; what was not removed yet is as it was, and the same command goes on"
         default: "interrupted"

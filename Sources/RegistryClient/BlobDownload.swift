@@ -7,10 +7,15 @@ final class BlobDownload: Sendable {
     /// The registry did not go on where the blob broke off.
     struct RangeRefused: Error {}
 
+    /// The beginning that was there from an earlier run is not that of the blob.
+    struct PrefixDamaged: Error {}
+
     private struct State {
         var verifier: BlobVerifier
         /// The bytes are wrong, so that there is nothing to go on from.
         var isSpoiled = false
+        /// Whether an earlier run had its beginning.
+        var hasPrefix: Bool
         var mayContinue = true
         /// The entity tag of the bytes so far.
         var entityTag: String?
@@ -42,7 +47,8 @@ final class BlobDownload: Sendable {
         self.context = context
         self.sink = sink
         self.restarting = restarting
-        state = Mutex(State(verifier: BlobVerifier(blob, after: prefix, context: context)))
+        let hasPrefix = prefix != nil
+        state = Mutex(State(verifier: BlobVerifier(blob, after: prefix, context: context), hasPrefix: hasPrefix))
     }
 
     // MARK: - Requests
@@ -67,7 +73,7 @@ final class BlobDownload: Sendable {
 
     /// Whether every byte is there, and verified: only the end of the answer was lost.
     ///
-    /// - Throws: ``RegistryError`` where they do not verify.
+    /// - Throws: ``RegistryError`` where they do not verify, ``PrefixDamaged``.
     func isWhole() throws -> Bool {
         try state.withLock { state in
             guard blob.size > 0, state.verifier.byteCount == blob.size, !state.isSpoiled else { return false }
@@ -117,7 +123,7 @@ final class BlobDownload: Sendable {
 
     /// Ends the blob.
     ///
-    /// - Throws: ``RegistryError`` where bytes are missing or wrong.
+    /// - Throws: ``RegistryError`` where bytes are missing or wrong, ``PrefixDamaged``.
     func finish() throws { try state.withLock { try Self.finish(&$0) } }
 
     private static func finish(_ state: inout State) throws {
@@ -125,8 +131,10 @@ final class BlobDownload: Sendable {
             try state.verifier.finish()
         } catch let error as RegistryError {
             // What is only too short can still be continued.
-            if case .digestMismatch = error.code { state.isSpoiled = true }
-            throw error
+            guard case .digestMismatch = error.code else { throw error }
+            state.isSpoiled = true
+            // No registry is to blame before it has sent all of it.
+            throw state.hasPrefix ? PrefixDamaged() : error
         }
     }
 
@@ -134,7 +142,7 @@ final class BlobDownload: Sendable {
         let lost = state.verifier.byteCount
         guard lost > 0 || state.isSpoiled else { return }
         state.verifier = BlobVerifier(blob, context: context)
-        state.isSpoiled = false
+        (state.isSpoiled, state.hasPrefix) = (false, false)
         if lost > 0 { restarting(lost) }
     }
 

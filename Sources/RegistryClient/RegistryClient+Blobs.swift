@@ -33,11 +33,13 @@ extension RegistryClient {
         )
         let registry = registry(repository.registry)
         try await retrying(registry, context, reached: download.furthest) {
-            guard try !download.isWhole() else { return }
             do {
+                guard try !download.isWhole() else { return }
                 try await fetch(download, blob.digest, from: repository, context)
             } catch is BlobDownload.RangeRefused {
                 download.stopContinuing()
+                try await fetch(download, blob.digest, from: repository, context)
+            } catch is BlobDownload.PrefixDamaged {
                 try await fetch(download, blob.digest, from: repository, context)
             }
         }

@@ -9,16 +9,25 @@ extension RegistryClient {
     ///   - repository: where it is.
     ///   - access: what the request belongs to.
     ///   - types: the types that are asked for: those that can be carried, or any.
+    ///   - retryLimit: how often it is tried again; nil for as often as is configured.
     /// - Returns: the digest, nil where there is no such manifest.
     /// - Throws: ``RegistryError``.
     package func headManifest(
         _ target: ManifestTarget,
         in repository: Repository,
         for access: Access = .pull,
-        types: ManifestTypes = .known
+        types: ManifestTypes = .known,
+        retryLimit: Int? = nil
     ) async throws -> Digest? {
         let context = RequestContext(operation: "looking up", subject: target.name(in: repository))
-        let (request, response) = try await head(target, in: repository, for: access, types: types, context: context)
+        let (request, response) = try await head(
+            target,
+            in: repository,
+            for: access,
+            types: types,
+            retryLimit: retryLimit,
+            context: context
+        )
         if response.status == 404 { return nil }
         try response.expect([200], of: request, context: context)
         if case .digest(let digest) = target { return digest }
@@ -49,6 +58,7 @@ extension RegistryClient {
         in repository: Repository,
         for access: Access,
         types: ManifestTypes,
+        retryLimit: Int? = nil,
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
         try await send(
@@ -57,6 +67,7 @@ extension RegistryClient {
             to: registry(repository.registry),
             headers: accept(types),
             scopes: [access.scope(of: repository)],
+            retryLimit: retryLimit,
             context: context
         )
     }

@@ -5,7 +5,8 @@ extension RegistryClient {
     /// The most redirects that are followed for one request.
     private static let redirectLimit = 10
 
-    /// Sends a request that may be sent again, as ``RetryPolicy`` has it; the parameters are those of an attempt.
+    /// Sends a request that may be sent again, as ``RetryPolicy`` has it; the parameters are those of an attempt, and how
+    /// often it is tried again, nil for as often as is configured.
     func send(
         _ method: HTTPMethod,
         _ path: String,
@@ -14,9 +15,10 @@ extension RegistryClient {
         body: HTTPRequest.Body = .none,
         scopes: [String],
         handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
+        retryLimit: Int? = nil,
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
-        try await retrying(registry, context) {
+        try await retrying(registry, context, limit: retryLimit) {
             try await attempt(
                 method,
                 path,
