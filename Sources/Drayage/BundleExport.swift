@@ -22,9 +22,12 @@ struct BundleExport: Sendable {
     func run(_ report: inout Report) async throws {
         let writer = try await blocking { try makeWriter($0) }
         do {
-            guard try await write(writer, &report) else { return await keep(writer) }
+            guard try await write(writer, &report) else {
+                report.partial = await keep(writer)
+                return
+            }
         } catch {
-            await keep(writer)
+            _ = await keep(writer)
             throw error
         }
     }
@@ -88,8 +91,12 @@ struct BundleExport: Sendable {
         return true
     }
 
-    private func keep(_ writer: LayoutWriter) async {
-        let isKept = (try? await blocking { writer.keep() }) ?? false
-        if isKept { progress(.kept(path: writer.partialPath)) }
+    /// Keeps what there is for the next run.
+    ///
+    /// - Returns: the file; nil where there is nothing in it.
+    private func keep(_ writer: LayoutWriter) async -> String? {
+        guard (try? await blocking { writer.keep() }) ?? false else { return nil }
+        progress(.kept(path: writer.partialPath))
+        return writer.partialPath
     }
 }

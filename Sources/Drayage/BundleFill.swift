@@ -45,6 +45,8 @@ struct BundleFill: Sendable {
     /// - Returns: what became of the blobs; without `keepGoing` the first failure ends the run.
     /// - Throws: `LayoutError` when the file cannot be written, `CancellationError`.
     func run(keepGoing: Bool) async throws -> Outcome {
+        let keptByteCount = plan.blobs.reduce(0) { $0 + writer.slot(for: $1).prefixCount }
+        if keptByteCount > 0 { progress(.continuing(byteCount: keptByteCount)) }
         progress(.planned(blobCount: plan.blobs.count, byteCount: plan.blobs.reduce(0) { $0 + $1.descriptor.size }))
         let record = Record()
         let missing = takeStock(record)
@@ -68,11 +70,8 @@ struct BundleFill: Sendable {
     /// Finds out what an interrupted run has left to do, and tells of what it has done.
     private func takeStock(_ record: Record) -> [LayoutPlan.Blob] {
         var missing: [LayoutPlan.Blob] = []
-        var byteCount: Int64 = 0
         for blob in plan.blobs {
-            let slot = writer.slot(for: blob)
-            byteCount += slot.prefixCount
-            guard slot.isVerified else {
+            guard writer.slot(for: blob).isVerified else {
                 missing.append(blob)
                 continue
             }
@@ -80,7 +79,6 @@ struct BundleFill: Sendable {
             progress(.blobStarted(blob.descriptor.digest, byteCount: blob.descriptor.size))
             progress(.blobFinished(blob.descriptor.digest))
         }
-        if byteCount > 0 { progress(.continuing(byteCount: byteCount)) }
         return missing
     }
 

@@ -109,6 +109,8 @@ public struct Report: Sendable, Encodable {
     public var outcome = Outcome.done
     /// The bundle, for commands that have one.
     public var bundle: String?
+    /// The file that keeps what has been fetched of a bundle that failed.
+    public var partial: String?
     /// The bytes of the bundle's file.
     public var bundleByteCount: Int64?
     /// The target, for commands that have one.

@@ -45,12 +45,13 @@ struct ProgressState {
             (plannedBlobCount, plannedByteCount) = (blobCount, byteCount)
             start = .now
             guard blobCount > 0 else { return nil }
-            return "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(ByteText.size(byteCount)) to go"
+            let missing = ByteText.size(byteCount - continuedByteCount)
+            return "\(blobCount) blob\(blobCount == 1 ? "" : "s"), \(missing) to go"
         case .carryingOver(let byteCount):
             phase = "carrying over \(ByteText.size(byteCount)) of an interrupted bundle"
         case .continuing(let byteCount):
             continuedByteCount = byteCount
-            return "going on with an interrupted bundle, of which \(ByteText.size(byteCount)) are there"
+            return "going on with an interrupted bundle, of which \(ByteText.size(byteCount)) is there"
         case .kept(let path):
             return "what has been fetched is kept in \(path); the same command goes on from there"
         case .blobStarted(let digest, let byteCount):

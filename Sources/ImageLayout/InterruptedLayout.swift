@@ -44,9 +44,11 @@ package final class InterruptedLayout: Sendable {
             partial.remove()
             return nil
         }
-        // While blobs are moved the headers are as well.
-        if journal.phase != .compacting { try requireSkeleton(of: record.plan, in: partial) }
+        guard try hasSkeleton(of: record.plan, partial, phase: journal.phase) else {
+            throw partial.file.error(.notContinuable(reason: "it is not the file that its journal describes"))
+        }
         try journal.adopt(record.plan, of: partial)
+        try partial.removeSuccessor()
         return InterruptedLayout(partial: partial, record: record, journal: journal)
     }
 
@@ -61,14 +63,21 @@ package final class InterruptedLayout: Sendable {
         return count == LayoutJournal.verified ? plan.blobs[index].descriptor.size : count
     }
 
-    /// Compares what must be in the file whatever was fetched.
-    private static func requireSkeleton(of plan: LayoutPlan, in partial: PartialFile) throws(LayoutError) {
+    /// Whether a file has what must be in it whatever was fetched.
+    static func hasSkeleton(
+        of plan: LayoutPlan,
+        _ partial: PartialFile,
+        phase: LayoutJournal.Phase
+    ) throws(LayoutError) -> Bool {
+        // While blobs are moved the headers are as well.
+        guard phase != .compacting else { return true }
         let end = try partial.file.byteCount()
         for (offset, bytes) in try plan.skeleton {
-            let range = offset..<(offset + Int64(bytes.count))
-            guard range.upperBound <= end, try partial.file.bytes(in: range) == bytes else {
-                throw partial.file.error(.notContinuable(reason: "it is not the file that its journal describes"))
-            }
+            let found = try partial.file.bytes(in: offset..<max(offset, min(offset + Int64(bytes.count), end)))
+            guard found != bytes else { continue }
+            // What a run was killed in before it had written, or before that was on disk, is not there or is zeros.
+            guard phase == .begun, zip(found, bytes).allSatisfy({ $0 == $1 || $0 == 0 }) else { return false }
         }
+        return true
     }
 }

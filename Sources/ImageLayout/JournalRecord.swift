@@ -21,8 +21,9 @@ struct JournalRecord {
     /// What is made of it.
     let plan: LayoutPlan
 
-    private static let magic = "drayage.journal.v1"
-    /// The most bytes that are read: a plan of 100,000 manifests has less.
+    /// What every journal begins with.
+    static let magic = "drayage.journal.v1"
+    /// The most bytes that are read, and written: a plan of 100,000 manifests has less.
     private static let byteLimit: Int64 = 256 << 20
     private static let lineLimit: Int64 = 256
 
@@ -45,6 +46,7 @@ struct JournalRecord {
         let head = Head(requests: requests, images: images, documents: plan.documents.map(\.descriptor))
         var bytes = try deterministicJSON(head) + [UInt8(ascii: "\n")]
         for document in plan.documents { bytes += document.bytes }
+        guard bytes.count <= Self.byteLimit else { throw LayoutError(.tooLarge, .planning, path: nil) }
         return Array("\(Self.magic) \(try Self.digest(of: bytes)) \(bytes.count)\n".utf8) + bytes
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import OCI
 
 /// The part of a journal that changes: where each number lies.
 struct JournalTable {
@@ -15,34 +16,48 @@ struct JournalTable {
 
     /// Where it begins.
     let offset: Int64
-    private let blobCount: Int
+    /// What stands for each blob that is whole: the beginning of its digest, as a number below zero.
+    ///
+    /// Nothing that a disk gives back in the place of what was written, be it zeros, ones or another file's, is that.
+    private let marks: [Int64]
 
-    /// Lays a table out behind so many bytes.
-    init(offset: Int, blobCount: Int) {
+    /// Lays the table of some blobs out behind so many bytes.
+    init(offset: Int, blobs: [LayoutPlan.Blob]) {
         self.offset = (Int64(offset) + Self.width - 1) / Self.width * Self.width
-        self.blobCount = blobCount
+        marks = blobs.map { Int64(bitPattern: UInt64($0.descriptor.digest.hex.prefix(16), radix: 16) ?? 0) | .min }
     }
+
+    /// Where it is noted for which boot the written counts are.
+    var bootOffset: Int64 { offset + Self.width }
 
     /// Where it is noted how far a blob has been written.
     func writtenOffset(_ index: Int) -> Int64 { offset + Self.headLength + Int64(index) * Self.width }
 
     /// Where it is noted how far a blob has been synced.
-    func syncedOffset(_ index: Int) -> Int64 { writtenOffset(blobCount + index) }
+    func syncedOffset(_ index: Int) -> Int64 { writtenOffset(marks.count + index) }
 
     /// The bytes of a whole table.
     func bytes(phase: LayoutJournal.Phase, boot: [UInt8], written: [Int64], synced: [Int64]) -> [UInt8] {
-        Self.bytes(of: phase.rawValue) + boot + Self.bytes(of: written) + Self.bytes(of: synced)
+        Self.bytes(of: phase) + boot + bytes(of: written) + bytes(of: synced)
     }
 
-    static func bytes(of number: Int64) -> [UInt8] { bytes(of: [number]) }
+    static func bytes(of phase: LayoutJournal.Phase) -> [UInt8] { bytes(ofNumber: phase.rawValue) }
 
-    static func bytes(of numbers: [Int64]) -> [UInt8] {
-        numbers.flatMap { number in (0..<Int(width)).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+    /// The bytes that say how far all blobs are.
+    func bytes(of counts: [Int64]) -> [UInt8] { counts.indices.flatMap { bytes(of: counts[$0], index: $0) } }
+
+    /// The bytes that say how far a blob is.
+    func bytes(of count: Int64, index: Int) -> [UInt8] {
+        Self.bytes(ofNumber: count == LayoutJournal.verified ? marks[index] : count)
+    }
+
+    private static func bytes(ofNumber number: Int64) -> [UInt8] {
+        (0..<Int(width)).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
     }
 
     /// Reads a table that ends where its file does; nil where there is none.
     func read(from file: OpenFile) throws(LayoutError) -> Contents? {
-        let end = syncedOffset(blobCount)
+        let end = syncedOffset(marks.count)
         guard try file.byteCount() == end else { return nil }
         let bytes = try file.bytes(in: offset..<end)
         let head = Int(Self.headLength)
@@ -53,9 +68,14 @@ struct JournalTable {
         return Contents(
             phase: phase,
             boot: Array(bytes[Int(Self.width)..<head]),
-            written: Array(numbers.prefix(blobCount)),
-            synced: Array(numbers.dropFirst(blobCount))
+            written: counts(numbers.prefix(marks.count)),
+            synced: counts(numbers.dropFirst(marks.count))
         )
+    }
+
+    /// How far all blobs are; what is no number of ours says that nothing is there.
+    private func counts(_ numbers: ArraySlice<Int64>) -> [Int64] {
+        zip(numbers, marks).map { number, mark in number == mark ? LayoutJournal.verified : max(number, 0) }
     }
 
     private static func numbers(_ bytes: ArraySlice<UInt8>) -> [Int64] {
@@ -68,10 +88,11 @@ struct JournalTable {
 /// The time for which the machine has been running: what was written in it and not synced is still there.
 enum Boot {
     static let byteCount = 16
+    /// Stands for one that is over.
+    static let none = [UInt8](repeating: 0, count: byteCount)
 
-    /// The identity of the present one; zeros where the system does not tell it.
+    /// The identity of the present one; ``none`` where the system does not tell it.
     static let current: [UInt8] = {
-        let none = [UInt8](repeating: 0, count: byteCount)
         let descriptor = unsafe open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return none }
         defer { close(descriptor) }

@@ -11,19 +11,22 @@ import Synchronization
 ///     <the plan: JSON, then the documents' own bytes>
 ///     <phase, 8 bytes> <boot, 16 bytes> <for each blob: written, 8 bytes> <for each blob: synced, 8 bytes>
 ///
-/// Numbers are little-endian and lie where no sector's border divides them. ``verified`` stands for a blob that is whole.
+/// Numbers are little-endian and lie where no sector's border divides them. The beginning of its digest stands for a
+/// blob that is whole and verified.
 final class LayoutJournal: Sendable {
     /// What the bundle's file is just now.
+    ///
+    /// The numbers differ in every byte, so that a byte that is damaged makes none of them another.
     enum Phase: Int64 {
         /// Nothing of it has been synced.
-        case begun = 0
+        case begun = 0x1111_1111_1111_1111
         /// Its headers and documents are on disk, and what the journal says of the blobs.
-        case synced = 1
+        case synced = 0x2222_2222_2222_2222
         /// Blobs are moved within it, so that none is sure to be whole.
-        case compacting = 2
+        case compacting = 0x4444_4444_4444_4444
     }
 
-    /// The number of a blob that is whole and verified; any other is the length of what is there of its beginning.
+    /// Stands for a blob that is whole and verified; any other number is the length of what is there of its beginning.
     static let verified: Int64 = -1
     /// What need not be noted at once: a killed run fetches so much of a blob again.
     private static let grain: Int64 = 64 << 10
@@ -31,8 +34,8 @@ final class LayoutJournal: Sendable {
     let file: OpenFile
     private let table: JournalTable
     private let state: Mutex<State>
-    /// One checkpoint at a time.
-    private let checkpoints = Mutex(())
+    /// One checkpoint at a time; where one has failed, why.
+    private let checkpoints = Mutex<LayoutError?>(nil)
 
     private struct State {
         var phase: Phase
@@ -56,12 +59,14 @@ final class LayoutJournal: Sendable {
     /// Makes the journal of a new bundle, in place of any that is there, and brings it to disk.
     static func create(_ record: JournalRecord, of partial: PartialFile) throws(LayoutError) -> LayoutJournal {
         let path = path(of: partial.path)
-        unsafe unlink(path)
+        try remove(of: partial.path)
         guard let file = try PartialFile.open(path, O_CREAT | O_EXCL, absent: EEXIST) else {
-            throw LayoutError(.partialReplaced, .writing, path: path)
+            let kind = try linkStatus(of: path)?.irregularKind
+            let code = kind.map { LayoutError.Code.notRegularFile(kind: $0) }
+            throw LayoutError(code ?? .notContinuable(reason: "it is no journal of ours"), .writing, path: path)
         }
         let head = try record.encoded()
-        let table = JournalTable(offset: head.count, blobCount: record.plan.blobs.count)
+        let table = JournalTable(offset: head.count, blobs: record.plan.blobs)
         let written = [Int64](repeating: 0, count: record.plan.blobs.count)
         try file.write(head, at: 0)
         try file.write(
@@ -75,25 +80,34 @@ final class LayoutJournal: Sendable {
 
     /// Opens the journal of a file that an interrupted run left.
     ///
+    /// - Parameters:
+    ///   - partial: the file.
+    ///   - path: the name of the journal; nil where it has the one that it ought to have.
     /// - Returns: nil where nothing of that file can be relied on, because nothing had been synced when the power was cut.
     /// - Throws: ``LayoutError`` with `notContinuable` where there is no journal or it is damaged.
-    static func open(of partial: PartialFile) throws(LayoutError) -> (JournalRecord, LayoutJournal)? {
-        let path = path(of: partial.path)
+    static func open(
+        of partial: PartialFile,
+        at path: String? = nil
+    ) throws(LayoutError) -> (JournalRecord, LayoutJournal)? {
+        let path = path ?? Self.path(of: partial.path)
+        if let kind = try linkStatus(of: path)?.irregularKind {
+            throw partial.file.error(.notContinuable(reason: "its journal is \(kind)"))
+        }
         guard let file = try PartialFile.open(path, O_NONBLOCK, absent: ENOENT) else {
             throw partial.file.error(.notContinuable(reason: "there is no journal beside it"))
         }
-        if let kind = try file.status().irregularKind { throw file.error(.notRegularFile(kind: kind)) }
+        try file.requireOwn()
         guard let (record, tableOffset) = try JournalRecord.read(from: file) else {
             throw partial.file.error(.notContinuable(reason: "its journal is damaged"))
         }
-        let table = JournalTable(offset: tableOffset, blobCount: record.plan.blobs.count)
+        let table = JournalTable(offset: tableOffset, blobs: record.plan.blobs)
         guard let found = try table.read(from: file) else {
             throw partial.file.error(.notContinuable(reason: "its journal is damaged"))
         }
-        let isSameBoot = found.boot == Boot.current
+        let isSameBoot = found.boot == Boot.current && found.boot != Boot.none
         guard isSameBoot || found.phase != .begun else { return nil }
         let written = zip(found.written, found.synced).map { written, synced -> Int64 in
-            if synced == verified, found.phase != .compacting { return verified }
+            if synced == verified, found.phase == .synced { return verified }
             let count = isSameBoot ? written : synced
             // What was not synced, or may have been moved since, has to prove itself by its digest.
             return count == verified ? .max : count
@@ -101,9 +115,10 @@ final class LayoutJournal: Sendable {
         return (record, LayoutJournal(file: file, table: table, phase: found.phase, written: written))
     }
 
-    /// Takes the journal's states for true of this run, as far as the file and the plan allow.
+    /// Takes the journal's states for true of this run, as far as the file and the plan allow, and brings both to disk.
     ///
-    /// - Throws: ``LayoutError`` with `notContinuable` where the file is shorter than what had been synced of it.
+    /// - Throws: ``LayoutError`` with `notContinuable` where the file is shorter than what had been synced of it, or with
+    ///   the system's reason.
     func adopt(_ plan: LayoutPlan, of partial: PartialFile) throws(LayoutError) {
         let end = try partial.file.byteCount()
         let written = state.withLock { $0.written }
@@ -116,13 +131,38 @@ final class LayoutJournal: Sendable {
             }
             adopted.append(count == Self.verified ? count : min(max(count, 0), present))
         }
-        state.withLock { state in (state.written, state.noted) = (adopted, adopted) }
-        let synced = adopted.map { $0 == Self.verified ? $0 : 0 }
-        let phase = state.withLock { $0.phase }
-        try file.write(
-            table.bytes(phase: phase, boot: Boot.current, written: adopted, synced: synced),
-            at: table.offset
-        )
+        let bytes = table.bytes(phase: phase, boot: Boot.current, written: adopted, synced: adopted)
+        try checkpoint(partial) { () throws(LayoutError) in
+            try partial.file.syncData()
+            try file.write(bytes, at: table.offset)
+            try file.syncData()
+        }
+        state.withLock { state in
+            (state.written, state.noted) = (adopted, adopted)
+            // Nothing is moved any more.
+            if state.phase == .compacting { state.phase = .begun }
+        }
+    }
+
+    // MARK: - Removing
+
+    /// Removes the journal of a bundle that is done, unless another run has made one of its own meanwhile.
+    ///
+    /// One that stays does no harm.
+    func remove(of partial: PartialFile) {
+        let path = Self.path(of: partial.path)
+        if (try? linkStatus(of: path)?.isSameFile(as: file.status())) == true { unsafe unlink(path) }
+    }
+
+    /// Removes the journal of a file that is not to be gone on with; what is none stays.
+    static func remove(of partial: String) throws(LayoutError) {
+        let path = path(of: partial)
+        guard let status = try linkStatus(of: path), status.irregularKind == nil,
+            let file = try PartialFile.open(path, O_NONBLOCK, absent: ENOENT)
+        else { return }
+        // One that had not been synced may have come out of a power cut empty, or as zeros.
+        let start = try file.bytes(in: 0..<min(try file.byteCount(), Int64(JournalRecord.magic.utf8.count)))
+        if start == Array(JournalRecord.magic.utf8) || start.allSatisfy({ $0 == 0 }) { unsafe unlink(path) }
     }
 
     // MARK: - States
@@ -145,19 +185,52 @@ final class LayoutJournal: Sendable {
             state.noted[index] = count
             return true
         }
-        if isNoted { try file.write(JournalTable.bytes(of: count), at: table.writtenOffset(index)) }
+        if isNoted { try file.write(table.bytes(of: count, index: index), at: table.writtenOffset(index)) }
     }
 
     /// Brings to disk what has been written of the bundle, then what is known of it.
     func checkpoint(_ partial: PartialFile) throws(LayoutError) {
-        try checkpoints.withLock { _ throws(LayoutError) in
-            let written = state.withLock { $0.written }
+        try checkpoint(partial) { () throws(LayoutError) in
+            let written = try noteAll()
             try partial.file.syncData()
             // After a compaction has begun nothing is sure any more.
             guard phase != .compacting else { return }
-            try file.write(JournalTable.bytes(of: written), at: table.syncedOffset(0))
+            try file.write(table.bytes(of: written), at: table.syncedOffset(0))
             try note(.synced)
             try file.syncData()
+        }
+    }
+
+    /// Notes what was too little to be noted at once.
+    ///
+    /// - Returns: how far each blob is.
+    private func noteAll() throws(LayoutError) -> [Int64] {
+        // Within the lock: a blob's own thread must not note more of it meanwhile.
+        try state.withLock { state throws(LayoutError) in
+            for (index, count) in state.written.enumerated() where state.noted[index] != count {
+                try file.write(table.bytes(of: count, index: index), at: table.writtenOffset(index))
+                state.noted[index] = count
+            }
+            return state.written
+        }
+    }
+
+    /// Where it fails it fails for good: the system tells once of what it could not write, and then takes it for written.
+    private func checkpoint(
+        _ partial: PartialFile,
+        _ body: () throws(LayoutError) -> Void
+    ) throws(LayoutError) {
+        try checkpoints.withLock { failure throws(LayoutError) in
+            if let failure { throw failure }
+            do throws(LayoutError) {
+                try body()
+            } catch {
+                failure = error
+                // As after a power cut only what was synced counts, and nothing else is to be read, or written upon.
+                try? file.write(Boot.none, at: table.bootOffset)
+                posix_fadvise(partial.file.descriptor, 0, 0, POSIX_FADV_DONTNEED)
+                throw error
+            }
         }
     }
 
@@ -171,6 +244,6 @@ final class LayoutJournal: Sendable {
 
     private func note(_ phase: Phase) throws(LayoutError) {
         state.withLock { $0.phase = phase }
-        try file.write(JournalTable.bytes(of: phase.rawValue), at: table.offset)
+        try file.write(JournalTable.bytes(of: phase), at: table.offset)
     }
 }

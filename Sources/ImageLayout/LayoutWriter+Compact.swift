@@ -19,13 +19,24 @@ extension LayoutWriter {
             let size = blob.descriptor.size
             try partial.file.write(try headerBytes(of: blob), at: blob.headerOffset)
             try move(size, from: sources[blob.descriptor.digest] ?? blob.offset, to: blob.offset)
+        }
+        try Self.writeGaps(of: plan, in: partial)
+        follow(plan)
+    }
+
+    /// Fills with zeros what lies between the blobs and behind them, and ends the file there.
+    static func writeGaps(of plan: LayoutPlan, in partial: PartialFile) throws(LayoutError) {
+        func writeZeros(_ count: Int, at offset: Int64) throws(LayoutError) {
+            try partial.file.write([UInt8](repeating: 0, count: count), at: offset)
+        }
+        for blob in plan.blobs {
+            let size = blob.descriptor.size
             try writeZeros(TarHeader.padding(after: size), at: blob.offset + size)
         }
         try writeZeros(Int(TarHeader.endByteCount), at: plan.byteCount - TarHeader.endByteCount)
         guard ftruncate(partial.file.descriptor, Int(plan.byteCount)) == 0 else {
             throw partial.file.failure("shortening it")
         }
-        follow(plan)
     }
 
     /// Where the blobs of a new plan lie now.
@@ -76,9 +87,5 @@ extension LayoutWriter {
                 done += Int64(part.count)
             }
         }
-    }
-
-    private func writeZeros(_ count: Int, at offset: Int64) throws(LayoutError) {
-        try partial.file.write([UInt8](repeating: 0, count: count), at: offset)
     }
 }

@@ -49,7 +49,7 @@ package final class LayoutWriter: Sendable {
         if let kind = status.irregularKind { throw LayoutError(.notRegularFile(kind: kind), .writing, path: path) }
         guard replacesExisting else {
             // Of a run that was killed right after it had given the file its name.
-            try PartialFile.removeStrayJournal(for: path)
+            try PartialFile.removeStrays(for: path)
             throw LayoutError(.outputExists, .writing, path: path)
         }
     }
@@ -72,7 +72,6 @@ package final class LayoutWriter: Sendable {
         try Self.checkOutput(path, replacesExisting: replaceExisting)
         let record = JournalRecord(requests: requests, plan: plan)
         let partial = try PartialFile.create(for: path)
-        try partial.settleSuccession()
         let journal = try Self.begin(record, in: partial)
         self.init(plan, partial, journal, replaceExisting: replaceExisting)
     }
@@ -86,6 +85,8 @@ package final class LayoutWriter: Sendable {
         try Self.checkOutput(partial.finalPath, replacesExisting: replaceExisting)
         try partial.reserve(plan.byteCount)
         try Self.writeSkeleton(of: plan, in: partial)
+        // A run that was interrupted while it moved blobs has left some everywhere.
+        try Self.writeGaps(of: plan, in: partial)
         self.init(plan, partial, interrupted.journal, replaceExisting: replaceExisting)
     }
 
@@ -130,6 +131,7 @@ package final class LayoutWriter: Sendable {
 
     private static func begin(_ record: JournalRecord, in partial: PartialFile) throws(LayoutError) -> LayoutJournal {
         do throws(LayoutError) {
+            if partial.path != partial.successorPath { try partial.removeSuccessor() }
             let journal = try LayoutJournal.create(record, of: partial)
             try partial.reserve(record.plan.byteCount)
             try writeSkeleton(of: record.plan, in: partial)
@@ -158,7 +160,12 @@ package final class LayoutWriter: Sendable {
     ///
     /// - Throws: ``LayoutError`` with `outputExists` when a file of that name appeared meanwhile and is not to be
     ///   replaced; else with the system's reason. The partial file is kept then.
-    package func seal() throws(LayoutError) { try partial.publish(replaceExisting: replaceExisting) }
+    package func seal() throws(LayoutError) {
+        try checkpoint()
+        try partial.publish(replaceExisting: replaceExisting)
+        // Last: a file that is not known to be done is never without one, whatever is brought to disk first.
+        journal.remove(of: partial)
+    }
 
     /// Leaves the file for the next run, if anything of it is worth that.
     ///

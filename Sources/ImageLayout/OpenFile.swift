@@ -92,6 +92,14 @@ final class OpenFile: Sendable {
     /// How many bytes it has now.
     func byteCount() throws(LayoutError) -> Int64 { Int64(try status().st_size) }
 
+    /// Refuses a file that another user may have made up: what it says would be believed.
+    ///
+    /// A file system without owners gives root's or the user's own to all.
+    func requireOwn() throws(LayoutError) {
+        let owner = try status().st_uid
+        guard owner == geteuid() || owner == 0 else { throw error(.notContinuable(reason: "it is another user's")) }
+    }
+
     /// An error of this file.
     func error(_ code: LayoutError.Code) -> LayoutError { LayoutError(code, operation, path: path) }
 

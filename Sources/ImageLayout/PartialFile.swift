@@ -14,12 +14,6 @@ struct PartialFile: Sendable {
     /// How often another run may get in between.
     private static let attemptLimit = 100
 
-    private init(file: OpenFile, path: String, finalPath: String) {
-        self.file = file
-        self.path = path
-        self.finalPath = finalPath
-    }
-
     /// The name of a file while it is being filled.
     static func path(of finalPath: String) -> String { finalPath + ".partial" }
 
@@ -31,26 +25,25 @@ struct PartialFile: Sendable {
         try create(path(of: finalPath), for: finalPath)
     }
 
-    /// Creates the file that is to take the place of one that an interrupted run left.
-    static func createSuccessor(of partial: PartialFile) throws(LayoutError) -> PartialFile {
-        try create(partial.successorPath, for: partial.finalPath)
-    }
-
     /// Opens the file that an interrupted run left; nil where there is none.
     static func existing(for finalPath: String) throws(LayoutError) -> PartialFile? {
         let path = path(of: finalPath)
         for _ in 0..<attemptLimit {
             guard let file = try open(path, O_NONBLOCK, absent: ENOENT) else { return nil }
             if let kind = try file.status().irregularKind { throw file.error(.notRegularFile(kind: kind)) }
+            try file.requireOwn()
             let partial = PartialFile(file: file, path: path, finalPath: finalPath)
             try partial.lock()
             // Another run may have sealed or removed it between the two calls.
-            if try partial.isInPlace() { return partial }
+            guard try partial.isInPlace() else { continue }
+            guard try partial.isPublished() else { return partial }
+            // Where a file is renamed by a second name a run may be killed between the two.
+            unsafe unlink(path)
         }
         throw LayoutError(.partialReplaced, .writing, path: path)
     }
 
-    private static func create(_ path: String, for finalPath: String) throws(LayoutError) -> PartialFile {
+    static func create(_ path: String, for finalPath: String) throws(LayoutError) -> PartialFile {
         for _ in 0..<attemptLimit {
             if let file = try open(path, O_CREAT | O_EXCL, absent: EEXIST) {
                 let partial = PartialFile(file: file, path: path, finalPath: finalPath)
@@ -66,9 +59,10 @@ struct PartialFile: Sendable {
             } else if let file = try open(path, O_NONBLOCK, absent: ENOENT) {
                 let status = try file.status()
                 if let kind = status.irregularKind { throw file.error(.notRegularFile(kind: kind)) }
+                try file.requireOwn()
                 let leftOver = PartialFile(file: file, path: path, finalPath: finalPath)
                 try leftOver.lock()
-                guard status.st_size == 0 else { throw file.error(.notContinuable(reason: "it appeared meanwhile")) }
+                guard status.st_size == 0 else { throw file.error(.partialReplaced) }
                 if try leftOver.isInPlace() { return leftOver }
             }
         }
@@ -77,48 +71,24 @@ struct PartialFile: Sendable {
 
     // MARK: - Names
 
-    /// The name of a file that is made to take this one's place.
-    var successorPath: String { Self.path(of: finalPath) + ".refresh" }
-
     /// Whether the file is still the one under its provisional name.
     func isInPlace() throws(LayoutError) -> Bool {
         guard let found = try linkStatus(of: path) else { return false }
         return found.isSameFile(as: try file.status())
     }
 
-    /// Takes the place of the file that an interrupted run left, after everything in both is on disk.
-    ///
-    /// - Returns: the same file under its new name.
-    func succeed(_ old: PartialFile) throws(LayoutError) -> PartialFile {
-        guard try old.isInPlace() else { throw old.file.error(.partialReplaced) }
-        guard unsafe rename(path, old.path) == 0 else { throw file.failure("renaming it") }
-        try Self.renameJournal(from: path, to: old.path)
-        try syncDirectory()
-        return PartialFile(file: file, path: old.path, finalPath: finalPath)
+    /// Whether the file has its final name as well.
+    private func isPublished() throws(LayoutError) -> Bool {
+        guard let found = try linkStatus(of: finalPath) else { return false }
+        return found.isSameFile(as: try file.status())
     }
 
-    /// Ends or undoes what a run was killed in that put a new file in the place of this one.
-    ///
-    /// The file is renamed first, so that a journal alone shows that it has been.
-    func settleSuccession() throws(LayoutError) {
-        let journal = LayoutJournal.path(of: successorPath)
-        if try linkStatus(of: successorPath) == nil, try linkStatus(of: journal) != nil {
-            try Self.renameJournal(from: successorPath, to: path)
-        } else {
-            unsafe unlink(journal)
-            unsafe unlink(successorPath)
-        }
-    }
-
-    private static func renameJournal(from old: String, to new: String) throws(LayoutError) {
-        guard unsafe rename(LayoutJournal.path(of: old), LayoutJournal.path(of: new)) == 0 else {
-            throw LayoutError(.system(operation: "renaming its journal", errno: errno), .writing, path: new)
-        }
-    }
-
-    /// Removes the journal of a bundle that is done: its run was killed between the two.
-    static func removeStrayJournal(for finalPath: String) throws(LayoutError) {
+    /// Removes what is left of a run that was killed when its bundle was done: a second name of that, and the journal.
+    static func removeStrays(for finalPath: String) throws(LayoutError) {
         let path = path(of: finalPath)
+        if let status = try linkStatus(of: path), try linkStatus(of: finalPath)?.isSameFile(as: status) == true {
+            unsafe unlink(path)
+        }
         guard try linkStatus(of: LayoutJournal.path(of: path)) != nil, try linkStatus(of: path) == nil else { return }
         // Whoever begins to fill the file makes a journal of its own after it.
         try create(for: finalPath).remove()
@@ -133,7 +103,6 @@ struct PartialFile: Sendable {
         } else {
             try renameWithoutReplacing()
         }
-        unsafe unlink(LayoutJournal.path(of: path))
         try syncDirectory()
     }
 
@@ -142,10 +111,10 @@ struct PartialFile: Sendable {
     /// What fails is left: it does no harm.
     func remove() {
         do throws(LayoutError) {
-            guard try isInPlace() else { return try Self.removeStrayJournal(for: finalPath) }
+            guard try isInPlace() else { return try Self.removeStrays(for: finalPath) }
             // Killed in the middle, it leaves an empty file, which is as good as none. A second name is somebody's own.
             if try file.status().st_nlink == 1 { ftruncate(file.descriptor, 0) }
-            unsafe unlink(LayoutJournal.path(of: path))
+            try LayoutJournal.remove(of: path)
             unsafe unlink(path)
         } catch {
             // The error that led here is the one to report.
@@ -207,7 +176,8 @@ func parentDirectory(of path: String) -> String {
 func linkStatus(of path: String) throws(LayoutError) -> stat? {
     var status = stat()
     guard unsafe lstat(path, &status) != 0 else { return status }
-    guard errno == ENOENT else {
+    // Nothing has a name that is too long.
+    guard errno == ENOENT || errno == ENAMETOOLONG else {
         throw LayoutError(.system(operation: "looking for it", errno: errno), .writing, path: path)
     }
     return nil

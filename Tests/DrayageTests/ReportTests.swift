@@ -39,6 +39,7 @@ import Testing
         report.totals?.reusedByteCount = 8
         report.totals?.fetchedByteCount = 9
         report.notes = ["it has moved"]
+        report.partial = "b.tar.partial"
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let type = "application/vnd.oci.image.index.v1+json"
@@ -49,7 +50,7 @@ import Testing
                 "images":[{"byteCount":5,"digest":"\(digest)","mediaType":"\(type)","platforms":["linux/amd64"],\
                 "previousDigest":"\(digest)","reference":"site.io/a:1","status":"up-to-date","target":"target.io/a:1"}],\
                 "notes":["it has moved"],\
-                "outcome":"failed",\
+                "outcome":"failed","partial":"b.tar.partial",\
                 "quotas":[{"limit":100,"needed":12,"registry":"site.io","remaining":76,"windowSeconds":21600},\
                 {"needed":0,"registry":"short.io","remaining":7}],\
                 "repositories":[{"repository":"a","tags":["1"]}],\

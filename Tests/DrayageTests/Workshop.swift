@@ -1,4 +1,5 @@
 import Drayage
+import ImageLayout
 import TestSupport
 
 /// Ours, not that of the testing library.
@@ -32,8 +33,15 @@ struct Workshop: Sendable {
         options.refreshes = refresh
         options.reusedBundles = reuse.map(path)
         let references = try names.map { try Reference(parsing: $0) }
-        return try await Synchronizer(connections: connections, progress: progress)
-            .bundle(references, to: path(file), options: options)
+        let synchronizer = Synchronizer(connections: connections, progress: progress)
+        while true {
+            do {
+                return try await synchronizer.bundle(references, to: path(file), options: options)
+            } catch let error as LayoutError where error.code == .beingFilled(processID: nil) {
+                // A program that another test is starting has every open file of this process for a moment.
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
     }
 
     func push(
