@@ -15,7 +15,7 @@ BENCH_PACKAGES := nginx-light
 # A build of its own for each set of flags: changing flags builds everything anew.
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 
-SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|Torture|Load|Prune)
+SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|Torture|Load|Prune|Interrupted)
 
 .DEFAULT_GOAL := build
 .PHONY: help build release test torture demo bench install sanitize format lint clean build-packages test-packages \
@@ -38,8 +38,9 @@ test: test-packages ## build and run all tests
 torture: export DRAYAGE_TORTURE_ROUNDS ?= 50
 torture: export DRAYAGE_LOAD_SECONDS ?= 60
 torture: export DRAYAGE_PRUNE_KILLS ?= 100
-torture: test-packages ## kill servers (50 times) and prunes (100 times), load a server (60 s)
-	$(SWIFT) test --filter 'CommandTests\.(Torture|PruneTorture|Load)Tests'
+torture: export DRAYAGE_KILLS ?= 200
+torture: test-packages ## kill servers (50 times), prunes (100), bundles and pushes (200 each), load a server (60 s)
+	$(SWIFT) test --filter 'CommandTests\.((Torture|PruneTorture|Load)Tests|Interrupted)'
 
 demo: build-packages ## carry real images from one registry to another, and serve them from the file
 	$(SWIFT) build

@@ -33,9 +33,11 @@ import Testing
         #expect(running.waitForOutput(containing: "\u{1b}[2A\u{1b}[J"))
         source.registry.stop()
         let text = running.wait().outputText
-        let error = try #require(text.firstRange(of: "error: fetching the blob"))
-        #expect(text[..<error.lowerBound].hasSuffix("\u{1b}[J"))
-        #expect(try terminal.scratch.names() == [])
+        let end = try #require(text.firstRange(of: "what has been fetched is kept in bundle.tar.partial; "))
+        #expect(text[..<end.lowerBound].hasSuffix("\u{1b}[J"))
+        #expect(text[end.upperBound...].contains("error: fetching the blob"))
+        #expect(!text[end.upperBound...].contains("\u{1b}"))
+        #expect(try terminal.scratch.names() == ["bundle.tar.partial", "bundle.tar.partial.journal"])
     }
 
     @Test func `nowhere else is there a control character`() async throws {

@@ -74,12 +74,8 @@ import Testing
     ///
     /// - Returns: whether it was under way.
     private func kill(_ storage: RegistryStorage, whenGone file: String, after microseconds: UInt32) throws -> Bool {
-        let running = try terminal.command(arguments(storage)).start()
         let path = "\(storage.root)/\(file)"
-        while access(path, F_OK) == 0, !running.hasEnded { usleep(20) }
-        usleep(microseconds)
-        running.signal(SIGKILL)
-        return running.wait().status == 128 + SIGKILL
+        return try terminal.kill(arguments(storage), after: microseconds) { access(path, F_OK) != 0 }
     }
 
     /// What is wrong: a kept image that is not whole, or anything else that can be seen and is not.

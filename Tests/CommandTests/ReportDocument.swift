@@ -24,6 +24,9 @@ struct ReportDocument: Decodable {
         let byteCount: Int64
         let uploadCount: Int?
         let mountCount: Int?
+        let keptByteCount: Int64?
+        let reusedByteCount: Int64?
+        let fetchedByteCount: Int64?
         let requestCount: Int?
     }
 
@@ -49,6 +52,7 @@ struct ReportDocument: Decodable {
     let images: [Image]
     let repositories: [Tags]?
     let totals: Totals?
+    let notes: [String]
     let quotas: [Quota]?
     let failures: [Failure]
 

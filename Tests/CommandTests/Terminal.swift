@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -50,6 +51,17 @@ struct Terminal: Sendable {
         let outcome = try await command(arguments).run()
         #expect(outcome.status == 0, "\(outcome.errorText)", sourceLocation: location)
         return outcome
+    }
+
+    /// Starts `drayage` and kills it a little after something has happened.
+    ///
+    /// - Returns: whether it was under way.
+    func kill(_ arguments: [String], after microseconds: UInt32, once hasHappened: () -> Bool) throws -> Bool {
+        let running = try command(arguments).start()
+        while !hasHappened(), !running.hasEnded { usleep(20) }
+        usleep(microseconds)
+        running.signal(SIGKILL)
+        return running.wait().status == 128 + SIGKILL
     }
 }
 

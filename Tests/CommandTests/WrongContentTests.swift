@@ -45,25 +45,43 @@ import Testing
     }
 
     @Test(arguments: Fault.allCases)
-    func `wrong bytes of a layer end the run, name the layer and leave no file`(fault: Fault) async throws {
+    func `wrong bytes of a layer end the run and name the layer, and nothing of them is kept`(fault: Fault) async throws
+    {
         let terminal = try Terminal()
         var builder = ImageBuilder(seed: 250)
-        let layer = try builder.opaqueLayer(byteCount: 40_000)
+        let layer = try builder.opaqueLayer(byteCount: 100)
         let bytes = try layer.bytes
-        let source = try Source { $0.path.hasSuffix("/blobs/\(layer.digest)") ? fault.answer(bytes) : nil }
-        let name = try source.add(builder.image(layers: [layer]), "app")
-        let outcome = try await terminal.drayage("bundle", name, "-o", "bundle.tar")
+        let repaired = Flag()
+        let source = try Source { request in
+            !repaired.isSet && request.path.hasSuffix("/blobs/\(layer.digest)") ? fault.answer(bytes) : nil
+        }
+        let image = try builder.image(layers: [layer])
+        let config = try #require(image.config)
+        let name = try source.add(image, "app")
+        // The smallest blob comes last.
+        let outcome = try await terminal.drayage("bundle", name, "-o", "bundle.tar", "-j", "1")
         #expect(outcome.status == fault.status)
         #expect(outcome.outputText == "")
         let url = "http://\(source.address)/v2/app/blobs/\(layer.digest)"
-        let lines = outcome.errorText.split(separator: "\n").map(String.init)
-        #expect(lines.count == 3, "\(lines)")
-        #expect(lines.first == "2 blobs, 40.3 kB to go")
+        var lines = outcome.errorText.split(separator: "\n").map(String.init)
+        #expect(lines.count == 4, "\(lines)")
+        #expect(lines.removeFirst() == "2 blobs, \(ByteText.size(config.descriptor.size + 100)) to go")
+        #expect(
+            lines.first == "what has been fetched is kept in bundle.tar.partial; the same command goes on from there"
+        )
         #expect(lines[1].hasPrefix("error: fetching the blob \(source.address)/app@\(layer.digest): "), "\(lines)")
         #expect(lines[1].hasSuffix("; needed by \(name)"), "\(lines)")
         #expect(try lines[1].contains(fault.cause(bytes, url)), "\(lines)")
         #expect(lines.last == "bundle failed: 1 failure")
-        #expect(try terminal.scratch.names() == [])
+        #expect(try terminal.scratch.names() == ["bundle.tar.partial", "bundle.tar.partial.journal"])
+        // The config is kept, and of the layer no more than may be right.
+        repaired.set(true)
+        let whole = try await terminal.drayage("bundle", name, "-o", "bundle.tar", "--json")
+        let kept = try #require(try ReportDocument(whole.output).totals?.keptByteCount)
+        let limit = Int64(fault == .cutOff ? bytes.count / 2 : 0)
+        #expect((config.descriptor.size...config.descriptor.size + limit).contains(kept))
+        try await terminal.succeed("verify", "bundle.tar")
+        #expect(try terminal.scratch.names() == ["bundle.tar"])
     }
 
     @Test func `wrong bytes of a manifest end with 3`() async throws {
