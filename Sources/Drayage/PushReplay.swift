@@ -119,12 +119,8 @@ struct PushReplay: Sendable {
         do {
             let session = try await openedSession(mounting: blob, from: home, to: repository, record)
             // The registry does not mount. It may have the blob all the same.
-            if let session {
-                if try await !client.hasBlob(blob, in: repository, for: .push) {
-                    try await upload(blob, to: repository, session: session.session, record)
-                } else if let unneeded = session.session {
-                    await client.cancelUpload(unneeded, in: repository)
-                }
+            if let session, try await !has(blob, in: repository, insteadOf: session) {
+                try await upload(blob, to: repository, session: session.session, record)
             }
         } catch let error as CancellationError {
             throw error
@@ -138,6 +134,19 @@ struct PushReplay: Sendable {
     private struct Fallback {
         /// What the registry opened instead of mounting; nil where it refused altogether.
         let session: UploadSession?
+    }
+
+    /// Asks whether a repository has a blob; unless it is to be uploaded, what was opened for that is cancelled.
+    private func has(_ blob: Descriptor, in repository: Repository, insteadOf fallback: Fallback) async throws -> Bool {
+        let isThere: Result<Bool, any Error>
+        do {
+            isThere = .success(try await client.hasBlob(blob, in: repository, for: .push))
+        } catch {
+            isThere = .failure(error)
+        }
+        if case .success(false) = isThere { return false }
+        if let session = fallback.session { await client.giveUp(session, in: repository) }
+        return try isThere.get()
     }
 
     /// Mounts a blob.

@@ -20,7 +20,12 @@ extension BlobUpload {
                 expecting: [202]
             )
             noteTaken(length)
-            self.session?.upload = try session.upload.next(after: response, to: request, context: context)
+            self.session?.upload = try session.upload.next(
+                after: response,
+                to: request,
+                at: registry,
+                context: context
+            )
         }
         try await end(with: 0)
     }
@@ -73,7 +78,10 @@ extension BlobUpload {
     ///
     /// Spec: distribution "Pushing a blob in chunks".
     func goOn() async throws -> Bool {
-        guard chunkSize != nil, let session, session.condition == .uncertain else { return false }
+        guard chunkSize != nil, let session, session.condition == .uncertain,
+            session.inquiryCount < BlobUpload.inquiryLimit
+        else { return false }
+        self.session?.inquiryCount += 1
         let (request, response) = try await client.attempt(
             .GET,
             session.upload.url,
@@ -83,7 +91,12 @@ extension BlobUpload {
         )
         guard response.status == 204, let byteCount = response.uploadedByteCount, byteCount <= session.sentByteCount
         else { return false }
-        self.session?.upload = try session.upload.next(after: response, to: request, context: context)
+        self.session?.upload = try session.upload.next(
+            after: response,
+            to: request,
+            at: registry,
+            context: context
+        )
         self.session?.condition = .sound
         move(to: byteCount)
         return true

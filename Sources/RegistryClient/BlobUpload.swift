@@ -25,6 +25,8 @@ final class BlobUpload {
         var byteCount: Int64 = 0
         /// Where the furthest of its requests ended.
         var sentByteCount: Int64 = 0
+        /// How often the registry was asked how far it is since it last got on.
+        var inquiryCount = 0
         /// Whether one of its requests failed: then what it holds may be other bytes than it says.
         var hasBroken = false
 
@@ -32,6 +34,8 @@ final class BlobUpload {
         mutating func noteSent(to end: Int64) { sentByteCount = max(sentByteCount, end) }
     }
 
+    /// How often a session is asked how far it is without getting on; then another is opened.
+    static let inquiryLimit = 3
     /// The size of the first chunks, where nobody has said another.
     private static let usualChunkSize: Int64 = 16 << 20
     /// No chunk is made smaller than this, the smallest body limit that proxies come with.
@@ -134,7 +138,10 @@ final class BlobUpload {
     }
 
     private func note(_ byteCount: Int64) {
-        if let session, byteCount > session.byteCount { breakCount = 0 }
+        if let session, byteCount > session.byteCount {
+            breakCount = 0
+            self.session?.inquiryCount = 0
+        }
         session?.byteCount = byteCount
         furthest = max(furthest, byteCount)
     }
@@ -161,8 +168,9 @@ final class BlobUpload {
         if error.status == 413 { return noteTooLarge(error, length) }
         mayBeThere = RetryPolicy.isRetryable(error)
         let isLost = isLost(error)
-        session?.condition = error.refusesDigest ? .spoiled : .uncertain
-        session?.hasBroken = true
+        // Where it is the bytes that are refused, it is not the place.
+        session?.condition = error.status == 400 || error.refusesDigest ? .spoiled : .uncertain
+        if error.status != 400 { session?.hasBroken = true }
         if error.isBreak { noteBreak() }
         return isLost ? error.with(code: .uploadLost) : error
     }
@@ -181,13 +189,20 @@ final class BlobUpload {
     private func noteTooLarge(_ error: RegistryError, _ length: Int64) -> any Error {
         guard length > leastChunkSize else {
             var error = error
-            error.reason =
-                "a body of \(length) bytes is too large there; the proxy before the registry has to allow larger ones"
+            error.reason = Self.advice(refused: length, least: session?.upload.minimumChunkSize ?? 0)
             return error
         }
         wasTooLarge = true
         chunkSize = size(below: length)
         return TooLarge()
+    }
+
+    private static func advice(refused length: Int64, least: Int64) -> String {
+        if length == 0 { return "the blob as a whole is too large for the registry" }
+        if length == least {
+            return "the registry wants chunks of \(length) bytes at least, and a proxy before it refuses them"
+        }
+        return "a body of \(length) bytes is too large there; the proxy before the registry has to allow larger ones"
     }
 
     /// Whether a refusal is about the chunks that went before, and not about the blob.

@@ -14,7 +14,8 @@ final class HostGates: Sendable {
     private struct Host {
         var closed: Closed?
         var rateLimit: RateLimit?
-        var successCounts: [String: Int] = [:]
+        /// How many jobs, each with all its attempts, have come to a good end.
+        var completedCount = 0
         /// Whether somebody's last attempt found nobody there, and nobody has had an answer since.
         var isGivenUp = false
     }
@@ -46,7 +47,6 @@ final class HostGates: Sendable {
         hosts.withLock { hosts in
             var host = hosts[origin] ?? Host()
             host.isGivenUp = false
-            if (200..<400).contains(response.status) { host.successCounts[request.method.rawValue, default: 0] += 1 }
             host.rateLimit = rateLimit ?? host.rateLimit
             if let closed, host.closed.map({ $0.until < closed.until }) ?? true { host.closed = closed }
             hosts[origin] = host
@@ -59,10 +59,16 @@ final class HostGates: Sendable {
         return hosts.withLock { $0[origin] != nil }
     }
 
-    /// How many requests of each method the host of a URL has granted.
-    func successCounts(of url: String) -> [String: Int] {
-        guard let origin = URLParts.origin(of: url) else { return [:] }
-        return hosts.withLock { $0[origin]?.successCounts ?? [:] }
+    /// Notes that a job at the host of a URL has come to a good end.
+    func noteCompleted(_ url: String) {
+        guard let origin = URLParts.origin(of: url) else { return }
+        hosts.withLock { $0[origin]?.completedCount += 1 }
+    }
+
+    /// How many jobs at the host of a URL have come to a good end.
+    func completedCount(of url: String) -> Int {
+        guard let origin = URLParts.origin(of: url) else { return 0 }
+        return hosts.withLock { $0[origin]?.completedCount ?? 0 }
     }
 
     /// Notes that the host of a URL, which has answered before, could not be reached as often as it was tried.

@@ -23,23 +23,28 @@ extension RegistryClient {
         let clock = configuration.retryClock
         let policy = RetryPolicy(limit: limit ?? configuration.retryLimit, maxWait: configuration.maxWait)
         let (hosts, url) = (transport.hosts, registry.endpoint.baseURL)
-        var series = RetrySeries(policy: policy, clock: clock, successCounts: hosts.successCounts(of: url))
+        var series = RetrySeries(policy: policy, clock: clock, completedCount: hosts.completedCount(of: url))
         while true {
             do {
-                return try await attempt()
+                let result = try await attempt()
+                if limit == nil { hosts.noteCompleted(url) }
+                return result
             } catch let closed as HostGates.Closed {
                 // Nothing was sent, so nothing was tried.
                 try await clock.sleep(try series.wait(for: closed, context: context))
             } catch let error as RegistryError {
-                let successCounts = hosts.successCounts(of: url)
-                switch series.next(after: error, reached: reached(), successCounts: successCounts) {
+                let completedCount = hosts.completedCount(of: url)
+                switch series.next(after: error, reached: reached(), completedCount: completedCount) {
                 case .attempt(let retry):
                     if error.concernsWholeRegistry, hosts.isGivenUp(url) { throw series.ended(error) }
                     configuration.onRetry(retry)
                     try await clock.sleep(retry.wait)
                 case .failure(let error):
-                    if error.concernsWholeRegistry { hosts.noteGivenUp(url) }
-                    await registry.authenticator.noteGivenUp(error)
+                    // Who tries less than others gives nothing up for them; nor is another host the registry.
+                    if limit == nil, error.concernsWholeRegistry, error.concerns(url) {
+                        hosts.noteGivenUp(url)
+                        await registry.authenticator.noteGivenUp(error)
+                    }
                     throw error
                 }
             }

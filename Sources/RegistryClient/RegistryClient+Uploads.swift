@@ -7,20 +7,30 @@ package struct UploadSession: Hashable, Sendable {
     /// The fewest bytes that a chunk may have, but for the last one.
     let minimumChunkSize: Int64
 
-    /// Takes the answer to a request that opens an upload.
+    /// Takes the answer of a registry to a request that opens an upload.
     ///
     /// Spec: distribution "Pushing a blob in chunks", `OCI-Chunk-Min-Length`.
-    init(opened response: HTTPResponse, by request: HTTPRequest, context: RequestContext) throws {
+    init(
+        opened response: HTTPResponse,
+        by request: HTTPRequest,
+        at registry: Registry,
+        context: RequestContext
+    ) throws {
         try response.expect([202], of: request, context: context)
-        url = try Self.location(in: response, to: request, context: context)
+        url = try Self.location(in: response, to: request, at: registry, context: context)
         minimumChunkSize = response.headers.first(name: "OCI-Chunk-Min-Length").flatMap { Int64($0) } ?? 0
     }
 
     /// The session as it goes on after an answer, which may have named another URL.
-    func next(after response: HTTPResponse, to request: HTTPRequest, context: RequestContext) throws -> Self {
+    func next(
+        after response: HTTPResponse,
+        to request: HTTPRequest,
+        at registry: Registry,
+        context: RequestContext
+    ) throws -> Self {
         guard response.headers.contains(name: "Location") else { return self }
         var next = self
-        next.url = try Self.location(in: response, to: request, context: context)
+        next.url = try Self.location(in: response, to: request, at: registry, context: context)
         return next
     }
 
@@ -28,11 +38,24 @@ package struct UploadSession: Hashable, Sendable {
     private static func location(
         in response: HTTPResponse,
         to request: HTTPRequest,
+        at registry: Registry,
         context: RequestContext
     ) throws -> String {
         var answered = request
         answered.url = response.url
-        return try RedirectPolicy.target(of: response, from: answered, context: context)
+        let target = try RedirectPolicy.target(of: response, from: answered, context: context)
+        // Nobody else says what is done there with our credentials.
+        let own = URLParts.origin(of: registry.endpoint.baseURL)
+        guard URLParts.origin(of: target) != own || URLParts.origin(of: response.url) == own else {
+            throw RegistryError(
+                .unsafeRedirect,
+                context,
+                request: answered.name,
+                status: response.status,
+                reason: "another host sends the upload back to the registry"
+            )
+        }
+        return target
     }
 }
 
@@ -63,7 +86,9 @@ extension RegistryClient {
             context: context
         )
         if response.status == 201 { return .mounted }
-        return .uploadOpened(try UploadSession(opened: response, by: request, context: context))
+        return .uploadOpened(
+            try UploadSession(opened: response, by: request, at: registry(repository.registry), context: context)
+        )
     }
 
     /// Uploads a blob straight from a file, in one piece where that gets through.
@@ -110,9 +135,8 @@ extension RegistryClient {
         }
     }
 
-    /// Cancels an upload, which it has a moment for also where the task has been cancelled.
-    private func giveUp(_ session: UploadSession, in repository: Repository) async {
-        guard Task.isCancelled else { return await cancelUpload(session, in: repository) }
+    /// Cancels an upload, for which there is a moment, also where the task has been cancelled.
+    package func giveUp(_ session: UploadSession, in repository: Repository) async {
         let cancellation = Task { await cancelUpload(session, in: repository) }
         let limit = Task {
             try await Task.sleep(for: .seconds(2))
@@ -150,6 +174,6 @@ extension RegistryClient {
             scopes: [Scope.push(repository)],
             context: context
         )
-        return try UploadSession(opened: response, by: request, context: context)
+        return try UploadSession(opened: response, by: request, at: registry(repository.registry), context: context)
     }
 }

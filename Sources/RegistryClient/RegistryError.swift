@@ -51,8 +51,6 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package private(set) var subject: String
     /// The request that failed: method and URL, without query and user.
     package private(set) var request: String?
-    /// The method of that request.
-    var method: String? { request?.split(separator: " ").first.map(String.init) }
     /// The status of the answer.
     package let status: Int?
     /// What the registry itself said.
@@ -97,6 +95,12 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         self.registryMessages = registryMessages
         self.reason = reason
         self.retryAfter = retryAfter
+    }
+
+    /// Whether it is about a request to the host of a URL.
+    func concerns(_ url: String) -> Bool {
+        guard let own = request?.split(separator: " ").last else { return true }
+        return URLParts.origin(of: String(own)) == URLParts.origin(of: url)
     }
 
     /// Whether it is about what we may do in one repository, and another may be open to us.

@@ -14,18 +14,18 @@ struct RetrySeries {
     private var failureCount = 0
     private var lastMismatch: RegistryError.Code?
     private var reached: Int64 = 0
-    private var successCounts: [String: Int]
+    private var completedCount: Int
 
     /// Begins.
     ///
     /// - Parameters:
     ///   - policy: what is tried again, and how often.
     ///   - clock: what the waits are measured by.
-    ///   - successCounts: how many requests of each method the registry has granted so far, to anybody.
-    init(policy: RetryPolicy, clock: RetryClock, successCounts: [String: Int]) {
+    ///   - completedCount: how many jobs of others have come to a good end so far.
+    init(policy: RetryPolicy, clock: RetryClock, completedCount: Int) {
         self.policy = policy
         self.clock = clock
-        self.successCounts = successCounts
+        self.completedCount = completedCount
         start = clock.now()
     }
 
@@ -34,18 +34,18 @@ struct RetrySeries {
     /// - Parameters:
     ///   - error: the failure.
     ///   - reached: how many bytes have come by now; more than ever before, and the count of failures starts again.
-    ///   - successCounts: how many requests of each method the registry has granted by now, to anybody.
+    ///   - completedCount: how many jobs of others have come to a good end by now.
     /// - Returns: another attempt, or the error to end with.
-    mutating func next(after error: RegistryError, reached: Int64, successCounts: [String: Int]) -> Next {
+    mutating func next(after error: RegistryError, reached: Int64, completedCount: Int) -> Next {
         attemptCount += 1
         if reached > self.reached { failureCount = 0 }
         self.reached = max(reached, self.reached)
-        // A registry that lets few of a kind through at a time will come to this one as well.
-        let method = error.method ?? ""
-        if error.status == 429, successCounts[method, default: 0] > self.successCounts[method, default: 0] {
+        // A registry that lets few through at a time will come to this one as well; what the job itself was granted, a
+        // redirect or a part, says nothing of that.
+        if error.status == 429, completedCount > self.completedCount {
             failureCount = max(0, min(failureCount, policy.limit - 1))
         }
-        self.successCounts = successCounts
+        self.completedCount = completedCount
         guard failureCount < policy.limit, RetryPolicy.isRetryable(error), !isSameMismatch(error) else {
             return .failure(ended(error))
         }

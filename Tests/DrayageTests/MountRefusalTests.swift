@@ -52,6 +52,20 @@ import Testing
         #expect(report.totals?.uploadCount == 4)
     }
 
+    @Test func `an upload that was opened for a blob of which nothing is said is cancelled`() async throws {
+        let shared = images[0].layers[0].digest
+        let content = RegistryContent(allowsMount: false)
+        let registry = try ScriptedRegistry { request in
+            let isAsked = request.method == "HEAD" && request.path.hasSuffix("/blobs/\(shared)")
+            return isAsked && !request.path.hasPrefix("/v2/app-0/") ? Answer(500) : content.answer(request)
+        }
+        let report = try await workshop.push(to: registry.address)
+        #expect(report.failures.count == 2)
+        let opened = registry.requests.filter { $0.query["mount"] == shared.description }.count
+        #expect(opened == 2)
+        #expect(Set(registry.requests.filter { $0.method == "DELETE" }.map(\.path)).count == 2)
+    }
+
     @Test func `bytes that a registry finds to be wrong are looked at again, and are the bundle's fault`() async throws
     {
         let digest = images[0].layers[0].digest

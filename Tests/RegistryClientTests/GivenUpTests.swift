@@ -43,6 +43,33 @@ import Testing
         }
     }
 
+    @Test func `who tries it once gives nothing up for the others`() async throws {
+        let registry = try ScriptedRegistry(content.answer)
+        let (proxy, repository) = try way(to: registry)
+        try await withClient(clock.configuration()) { client in
+            try await fetch(blobs[0], client, repository)
+            proxy.refuseConnections()
+            let error = try await failure {
+                _ = try await client.headManifest(.digest(blobs[1].digest), in: repository, retryLimit: 0)
+            }
+            #expect(error.code == .unreachable && error.attempts?.count == 1)
+            let next = try await failure { try await fetch(blobs[1], client, repository) }
+            #expect(next.attempts?.count == 9)
+        }
+    }
+
+    @Test func `a host that only redirects does not make up for one that lets nobody through`() async throws {
+        let store = try ScriptedRegistry { _ in .error(429, "TOOMANYREQUESTS") }
+        let registry = try ScriptedRegistry { _ in .redirect(to: "http://\(store.address)/blob") }
+        let repository = try Repository(registry: registry.address, path: "app")
+        var configuration = clock.configuration()
+        configuration.retryLimit = 3
+        let error = try await withClient(configuration) { client in
+            try await failure { try await fetch(blobs[0], client, repository) }
+        }
+        #expect(error.status == 429 && error.attempts?.count == 4)
+    }
+
     @Test func `who waits to try it again does so once more`() async throws {
         let registry = try ScriptedRegistry(content.answer)
         let (proxy, repository) = try way(to: registry)

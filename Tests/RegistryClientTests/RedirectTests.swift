@@ -1,9 +1,28 @@
 import OCI
 import RegistryClient
+import Synchronization
 import TestSupport
 import Testing
 
 @Suite struct RedirectTests {
+    @Test func `another host does not say what is uploaded, or deleted, at the registry`() async throws {
+        let own = Mutex("")
+        let other = try ScriptedRegistry { _ in
+            Answer(202, headers: [("Location", "http://\(own.withLock { $0 })/v2/victim/manifests/precious")])
+        }
+        let registry = try ScriptedRegistry { request in
+            request.method == "POST" ? .redirect(to: "http://\(other.address)/upload") : Answer(201)
+        }
+        own.withLock { $0 = registry.address }
+        let blob = try TestBlob.random(1000)
+        let (file, repository) = (try OpenBlob(blob), try registry.repository())
+        let error = try await clientFailure {
+            try await $0.putBlob(blob.descriptor, to: repository, from: file.range) { _ in }
+        }
+        #expect(error.code == .unsafeRedirect)
+        #expect(registry.requests.map(\.method) == ["POST"])
+    }
+
     private let content = RegistryContent()
     private let blob: TestBlob
 

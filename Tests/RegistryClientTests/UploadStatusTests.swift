@@ -72,6 +72,43 @@ import Testing
         #expect(upload.methods.count { $0 == "HEAD" } == 0)
     }
 
+    @Test func `a session that never says how far it is gives way to another`() async throws {
+        let upload = try await ProxiedUpload(Self.byteCount, to: .embedded) { request, count in
+            switch (request.method, count) {
+            case ("PATCH", 3): .status(503)
+            case ("GET", _): .status(500)
+            default: nil
+            }
+        }
+        try await upload.put(chunkSize: Int64(Self.size))
+        try upload.expectStored()
+        #expect(upload.methods.count { $0 == "GET" } == 3)
+        #expect(upload.methods.count { $0 == "POST" } == 2)
+    }
+
+    @Test func `an end that is refused without a reason is tried in another session`() async throws {
+        let upload = try await ProxiedUpload(Self.byteCount, to: .embedded) { request, count in
+            request.method == "PUT" && count == 1 ? .answer(.error(400, "BLOB_UPLOAD_INVALID")) : nil
+        }
+        try await upload.put(chunkSize: Int64(Self.size))
+        try upload.expectStored()
+        #expect(upload.methods.count { $0 == "POST" } == 2)
+    }
+
+    @Test func `a session that says no time and again is not gone on with for ever`() async throws {
+        let upload = try await ProxiedUpload(Self.byteCount, to: .embedded) { request, count in
+            switch (request.method, count) {
+            case ("PATCH", let count) where count % 2 == 0: .status(429)
+            case ("GET", _): .lostUpload
+            default: nil
+            }
+        }
+        let error = try await failure { try await upload.put(chunkSize: Int64(Self.size), retryLimit: 2) }
+        #expect(error.status == 429)
+        #expect(error.attempts?.count == 3)
+        upload.expectNothingLeft()
+    }
+
     @Test func `a digest that stays wrong is told after one more try, where no chunk broke`() async throws {
         let upload = try await ProxiedUpload(Self.byteCount, to: .embedded) { request, _ in
             request.method == "PUT" ? .answer(.error(400, "DIGEST_INVALID")) : nil
