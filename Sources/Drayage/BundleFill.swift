@@ -159,11 +159,11 @@ struct BundleFill: Sendable {
             record.outcome.withLock { $0.fetchedByteCount += count }
             progress(.blobAdvanced(blob.digest, byteCount: count))
         }
+        let kept = Atomic<Int64>(slot.prefixCount)
         var failure: RegistryError?
         for repository in sources[blob.digest] {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
-                let kept = Atomic<Int64>(slot.prefixCount)
                 let prefix = try await prefix(of: slot)
                 try await client.fetchBlob(blob, from: repository, after: prefix, into: sink) { lost in
                     kept.store(0, ordering: .relaxed)
@@ -175,7 +175,10 @@ struct BundleFill: Sendable {
                 return
             } catch let error as RegistryError {
                 // Nothing that was wrong is gone on from.
-                if error.isMismatch { try slot.note(prefix: 0) }
+                if error.isMismatch {
+                    kept.store(0, ordering: .relaxed)
+                    try slot.note(prefix: 0)
+                }
                 // Another repository may have it whole; what is told is why the first did not.
                 failure = failure ?? error
                 progress(.blobFailed(blob.digest))

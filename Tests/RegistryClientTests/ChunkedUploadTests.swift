@@ -206,6 +206,9 @@ import Testing
         upload.cancel()
         await #expect(throws: CancellationError.self) { try await upload.value }
         #expect(!registry.storage.hasBlob(blob.digest))
+        // There is a moment for that, although the task is over.
+        #expect(proxy.exchanges.last?.request.method == "DELETE")
+        #expect(registry.storage.unfinishedUploads(repository: "app").isEmpty)
     }
 
     @Test(arguments: [401, 403, 405, 501])

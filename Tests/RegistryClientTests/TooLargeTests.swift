@@ -96,6 +96,12 @@ import Testing
                 }
                 try await group.waitForAll()
             }
+            // The next one does not try it in another way first.
+            let refusals = proxy.exchanges.count { $0.status == 413 }
+            let next = try TestBlob.random(4 << 20, seed: 99)
+            let range = try OpenBlob(next)
+            try await client.putBlob(next.descriptor, to: repository, from: range.range) { _ in }
+            #expect(refusals > 0 && proxy.exchanges.count { $0.status == 413 } == refusals)
         }
         for blob in blobs { #expect(try registry.storage.bytes(blob.digest) == blob.bytes) }
         #expect(registry.storage.unfinishedUploads(repository: "app").isEmpty)
