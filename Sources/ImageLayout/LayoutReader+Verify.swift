@@ -35,7 +35,7 @@ extension LayoutReader {
 
     /// Reads a blob and compares its size and its digest.
     ///
-    /// It reads 1 MiB at a time and writes nothing.
+    /// It reads up to 1 MiB at a time and writes nothing.
     ///
     /// - Parameters:
     ///   - blob: what a manifest says of it.
@@ -49,18 +49,8 @@ extension LayoutReader {
             throw file.error(.wrongSize(blob.digest, expected: blob.size, actual: size))
         }
         let hasher = DigestHasher(algorithm: blob.digest.algorithm)
-        var buffer = [UInt8](repeating: 0, count: Int(min(size, 1 << 20)))
-        try unsafe buffer.withUnsafeMutableBytes { buffer in
-            var done: Int64 = 0
-            while done < size {
-                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(min(size - done, 1 << 20))))
-                try unsafe file.read(into: part, at: range.lowerBound + done)
-                unsafe hasher.update(UnsafeRawBufferPointer(part))
-                done += Int64(part.count)
-                try advanced(Int64(part.count))
-            }
-        }
-        let actual = try hasher.finish()
+        try file.digest(range, into: hasher, advanced: advanced)
+        let actual = try file.finish(hasher)
         guard actual == blob.digest else {
             throw file.error(.wrongDigest(expected: blob.digest, actual: actual))
         }

@@ -50,9 +50,6 @@ package struct LayoutSlot: Sendable {
         count: Int64,
         advanced: (_ byteCount: Int64) throws -> Void
     ) throws {
-        try forEachPiece(of: count) { start, length in
-            try file.digest((blob.offset + start)..<(blob.offset + start + length), into: hasher)
-            try advanced(length)
-        }
+        try file.digest(blob.offset..<(blob.offset + count), into: hasher, advanced: advanced)
     }
 }

@@ -73,19 +73,8 @@ extension LayoutWriter {
         }
     }
 
-    /// Copies bytes within the file, from the first to the last: they may overlap where they move down.
     private func move(_ count: Int64, from source: Int64, to target: Int64) throws(LayoutError) {
-        guard source != target, count > 0 else { return }
-        var buffer = [UInt8](repeating: 0, count: Int(min(count, 1 << 20)))
-        try unsafe buffer.withUnsafeMutableBufferPointer { buffer throws(LayoutError) in
-            let whole = UnsafeMutableRawBufferPointer(buffer)
-            var done: Int64 = 0
-            while done < count {
-                let part = unsafe UnsafeMutableRawBufferPointer(rebasing: whole.prefix(Int(min(count - done, 1 << 20))))
-                try unsafe partial.file.read(into: part, at: source + done)
-                try unsafe partial.file.write(UnsafeRawBufferPointer(part), at: target + done)
-                done += Int64(part.count)
-            }
-        }
+        guard source != target else { return }
+        try partial.file.copy(from: partial.file, at: source, to: target, count: count)
     }
 }

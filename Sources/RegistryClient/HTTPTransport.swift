@@ -62,7 +62,7 @@ final class HTTPTransport: Sendable {
     /// Sends a request and receives its answer.
     ///
     /// - Throws: ``RegistryError``, `CancellationError`, ``HostGates/Closed`` before anything was sent,
-    ///   ``BlobDownload/RangeRefused``, or what the sink of a streamed body throws.
+    ///   ``BlobDownload/RangeRefused``, ``BlobDownload/PrefixDamaged``, or what the sink of a streamed body throws.
     func send(
         _ request: HTTPRequest,
         handling: BodyHandling,
