@@ -58,11 +58,9 @@ extension LayoutSlot {
                 done += Int64(copied)
             } else if copied == 0 {
                 throw source.error(.endsEarly(at: offset + done))
-            } else if [EXDEV, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno) {
-                // Not between these two file systems.
-                return try file.copy(from: source, at: offset + done, to: target, count: count - done)
             } else if errno != EINTR {
-                throw file.failure("copying from \(source.path)")
+                // Not between these two file systems; or one of the two files fails, and this way it shows which.
+                return try file.copy(from: source, at: offset + done, to: target, count: count - done)
             }
         }
     }

@@ -1,4 +1,5 @@
 import Drayage
+import Foundation
 import RegistryTestSupport
 import TestSupport
 import Testing
@@ -78,6 +79,20 @@ import Testing
         let path = workshop.path("old.tar")
         #expect(report.notes == ["\(path): \(layer.digest) is not what its digest says; it was not taken from there"])
         #expect(report.totals?.fetchedByteCount == layer.descriptor.size)
+        try await expectSame(as: names)
+    }
+
+    @Test func `what cannot be read of it any more is told and fetched`() async throws {
+        _ = try await workshop.bundle(names, to: "old.tar")
+        let path = workshop.path("old.tar")
+        let report = try await workshop.bundle(names, reuse: ["old.tar"]) { event in
+            // It has been opened by now.
+            if case .planned = event { truncate(path, 4096) }
+        }
+        #expect(report.outcome == .done, "\(report.failures.map(\.message))")
+        let blobs = Set(images.flatMap(\.blobs).map(\.digest))
+        #expect(report.notes.count == blobs.count)
+        #expect(report.totals?.reusedByteCount == 0)
         try await expectSame(as: names)
     }
 
