@@ -32,7 +32,7 @@ struct FullDiskTests {
         try FileManager.default.createDirectory(atPath: hogs, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: hogs) }
         if let pages {
-            let count = (Int(status.f_bfree) - pages) * Int(status.f_frsize)
+            let count = max(0, Int(status.f_bfree) - pages) * Int(status.f_frsize)
             #expect(FileManager.default.createFile(atPath: hogs + "/0", contents: Data(count: count)))
         }
         if let files {

@@ -66,10 +66,11 @@ extension RunningCommand {
         for (number, stream) in streams.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, stream, Int32(number))
         }
-        // A socket of a test that lives on in a child would keep its peer waiting.
-        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
-            if let number = Int32(name), number > 2 { posix_spawn_file_actions_addclose(&actions, number) }
-        }
+        // A socket of a test that lives on in a child would keep its peer waiting, and a file its space. Other threads open
+        // more until the child is there, so some room above the highest is closed as well; what is not open does no harm.
+        let highest = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+            .max()
+        for number in 3...((highest ?? 3) + 256) { posix_spawn_file_actions_addclose(&actions, number) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
