@@ -148,9 +148,9 @@ final class BlobDownload: Sendable {
 
     /// Whether an answer is the rest of these bytes, to the last.
     private func continues(_ head: HTTPResponseHead, _ state: State) -> Bool {
-        let rest = "bytes \(state.start)-\(blob.size - 1)/"
-        let range = head.headers.first(name: "Content-Range") ?? ""
-        let isRest = range == "\(rest)\(blob.size)" || range == "\(rest)*"
+        let range = head.headers.first(name: "Content-Range").flatMap { ContentRange($0) }
+        let isRest = range.map { $0.first == state.start && $0.last == blob.size - 1 } ?? false
+            && range?.byteCount ?? blob.size == blob.size
         let (old, new) = (state.entityTag, head.headers.first(name: "ETag"))
         let isSame = old == nil || new == nil || old == new
         return isRest && isSame && head.contentLength.map { $0 == blob.size - state.start } ?? true
