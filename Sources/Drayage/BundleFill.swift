@@ -152,23 +152,26 @@ struct BundleFill: Sendable {
     private func fetch(_ planned: LayoutPlan.Blob, _ record: Record) async throws {
         let blob = planned.descriptor
         let slot = writer.slot(for: planned)
-        let sink: BlobSink = { bytes, offset in
+        let kept = Atomic<Int64>(slot.prefixCount)
+        var place = BlobPlace { bytes, offset in
             let count = Int64(bytes.byteCount)
             try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
-            try slot.note(prefix: offset + count)
             record.outcome.withLock { $0.fetchedByteCount += count }
             progress(.blobAdvanced(blob.digest, byteCount: count))
         }
-        let kept = Atomic<Int64>(slot.prefixCount)
+        place.read = { try slot.add($0, to: $1) }
+        place.note = { try slot.note(prefix: $0) }
+        place.restarting = { lost in
+            kept.store(0, ordering: .relaxed)
+            progress(.blobAdvanced(blob.digest, byteCount: -lost))
+        }
+        place.lost = { progress(.blobAdvanced(blob.digest, byteCount: -$0)) }
         var failure: RegistryError?
         for repository in sources[blob.digest] {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
                 let prefix = try await prefix(of: slot)
-                try await client.fetchBlob(blob, from: repository, after: prefix, into: sink) { lost in
-                    kept.store(0, ordering: .relaxed)
-                    progress(.blobAdvanced(blob.digest, byteCount: -lost))
-                }
+                try await client.fetchBlob(blob, from: repository, after: prefix, into: place)
                 try slot.noteVerified()
                 record.outcome.withLock { $0.keptByteCount += kept.load(ordering: .relaxed) }
                 progress(.blobFinished(blob.digest))

@@ -38,6 +38,13 @@ package struct LayoutSlot: Sendable {
     /// Notes that every byte is there, and has been verified.
     package func noteVerified() throws(LayoutError) { try journal.note(LayoutJournal.verified, of: index) }
 
+    /// Adds bytes of the blob, as they are in the file, to a digest.
+    ///
+    /// - Throws: ``LayoutError`` where the file cannot be read.
+    package func add(_ range: Range<Int64>, to hasher: DigestHasher) throws(LayoutError) {
+        try file.digest((blob.offset + range.lowerBound)..<(blob.offset + range.upperBound), into: hasher)
+    }
+
     /// Digests the beginning of the blob as it is in the file.
     ///
     /// - Parameters:

@@ -14,12 +14,12 @@ package struct BlobPrefix {
     }
 }
 
-/// Holds a blob that streams by to its descriptor: at most its size, then exactly its size and its digest.
+/// Holds a blob to its descriptor, from its first byte to its last: exactly its size and its digest.
 final class BlobVerifier {
     private let expected: Descriptor
     private let context: RequestContext
     private let hasher: DigestHasher
-    /// The bytes that the sink has taken.
+    /// The bytes that were digested.
     private(set) var byteCount: Int64
 
     init(_ expected: Descriptor, after prefix: BlobPrefix? = nil, context: RequestContext) {
@@ -29,19 +29,16 @@ final class BlobVerifier {
         byteCount = prefix?.byteCount ?? 0
     }
 
-    /// Adds bytes and hands them on.
-    func take(_ bytes: RawSpan, sink: BlobSink) throws {
-        let end = byteCount + Int64(bytes.byteCount)
-        guard end <= expected.size else {
-            throw RegistryError(.sizeMismatch(expected: expected.size, actual: end), context)
-        }
+    /// Takes the bytes that come next.
+    func take(_ bytes: RawSpan) {
         unsafe bytes.withUnsafeBytes { unsafe hasher.update($0) }
-        do {
-            try sink(bytes, byteCount)
-        } catch {
-            throw TransportFailure.SinkFailure(underlying: error)
-        }
-        byteCount = end
+        byteCount += Int64(bytes.byteCount)
+    }
+
+    /// Takes the bytes that come next from where they were written to.
+    func take(_ range: Range<Int64>, _ read: (Range<Int64>, DigestHasher) throws -> Void) rethrows {
+        try read(range, hasher)
+        byteCount = range.upperBound
     }
 
     /// Ends the blob.

@@ -60,14 +60,8 @@ enum BodyHandling: Sendable {
     /// Kept where the status is 200, up to a number of bytes, and as an error's elsewhere; what is beyond is not read.
     case collect(limit: Int)
     /// Verified and handed on piece by piece, where it is of the blob; any other body is kept as an error's.
-    case stream(BlobDownload)
+    case stream(BlobDownload.Request)
 
     /// The most bytes of an error's body that are read.
     static let errorBodyLimit = 64 << 10
 }
-
-/// Takes the bytes of a blob as they arrive, in order, with their offset within the blob.
-///
-/// A blob that has to begin again begins again at the offset 0.
-/// It is called on the connection's thread, and the connection waits for it.
-package typealias BlobSink = @Sendable (_ bytes: RawSpan, _ offset: Int64) throws -> Void

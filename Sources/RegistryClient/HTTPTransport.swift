@@ -62,7 +62,7 @@ final class HTTPTransport: Sendable {
     /// Sends a request and receives its answer.
     ///
     /// - Throws: ``RegistryError``, `CancellationError`, ``HostGates/Closed`` before anything was sent,
-    ///   ``BlobDownload/RangeRefused``, ``BlobDownload/PrefixDamaged``, or what the sink of a streamed body throws.
+    ///   ``BlobDownload/RangeRefused``, ``BlobDownload/PieceEnded``, or what the sink of a streamed body throws.
     func send(
         _ request: HTTPRequest,
         handling: BodyHandling,
@@ -92,7 +92,7 @@ final class HTTPTransport: Sendable {
                 isKnown: hosts.hasAnswered(request.url),
                 context: context
             )
-            log(request, "failed", since: start)
+            log(request, mapped is BlobDownload.PieceEnded ? "read as far as needed" : "failed", since: start)
             throw mapped
         }
     }

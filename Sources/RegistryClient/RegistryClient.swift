@@ -23,6 +23,8 @@ package final class RegistryClient: Sendable {
         package var caFile: String?
         /// The most requests in flight to one registry.
         package var requestLimit = 32
+        /// How large blobs are fetched.
+        package var ranges = RangePolicy()
         /// Finds the credentials for a registry.
         package var credentials: @Sendable (_ registry: String) -> Credentials? = { _ in nil }
         /// How long a connection may take to be made.
@@ -90,6 +92,7 @@ package final class RegistryClient: Sendable {
             let registry = Registry(
                 endpoint: endpoint,
                 slots: RequestSlots(limit: configuration.requestLimit),
+                largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit)),
                 authenticator: Authenticator(
                     endpoint: endpoint,
                     credentials: credentials,
@@ -127,9 +130,14 @@ package final class RegistryClient: Sendable {
 struct Registry: Sendable {
     let endpoint: RegistryEndpoint
     let slots: RequestSlots
+    /// For requests for bytes of large blobs, which need a slot besides: they must not take all connections.
+    let largeSlots: RequestSlots
     let authenticator: Authenticator
     let bodyLimit: BodyLimit
     let hasCredentials: Bool
+
+    /// The most requests for bytes of large blobs at once.
+    static let largeRequestLimit = 8
 }
 
 /// How large a request a registry takes, where it has refused a larger one.

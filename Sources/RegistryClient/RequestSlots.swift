@@ -14,6 +14,9 @@ final class RequestSlots: Sendable {
 
     init(limit: Int) { state = Mutex(State(free: max(1, limit))) }
 
+    /// Whether a slot is free.
+    var hasFree: Bool { state.withLock { $0.free > 0 } }
+
     /// Runs an operation when a slot is free.
     ///
     /// - Throws: `CancellationError` when the task is cancelled while it waits, and what the operation throws.

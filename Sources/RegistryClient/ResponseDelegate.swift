@@ -23,7 +23,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
         var head: HTTPResponseHead?
         var body: [UInt8] = []
         /// What the body belongs to.
-        var download: BlobDownload?
+        var request: BlobDownload.Request?
     }
 
     private let state = Mutex(State())
@@ -56,8 +56,10 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
                 if !state.isSent, head.status.code >= 300 {
                     task.eventLoop.scheduleTask(in: Self.refusalTimeout) { task.fail(reason: AnswerKnown()) }
                 }
-                guard case .stream(let download) = handling, try download.begin(head) else { return }
-                state.download = download
+                guard case .stream(let request) = handling, try request.download.begin(head, of: request) else {
+                    return
+                }
+                state.request = request
             }
         }
     }
@@ -65,8 +67,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
         completed(on: task) {
             try state.withLock { state in
-                if let download = state.download {
-                    try download.take(buffer.readableBytesSpan)
+                if let request = state.request {
+                    try request.download.take(buffer.readableBytesSpan, of: request)
                 } else {
                     try keep(buffer, in: &state.body, status: state.head?.status)
                 }
@@ -76,7 +78,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
 
     func didFinishRequest(task: HTTPClient.Task<Response>) throws -> Response {
         try state.withLock { state in
-            try state.download?.finish()
+            if let request = state.request { try request.download.finish(request) }
             guard let head = state.head else { throw HTTPClientError.remoteConnectionClosed }
             return Self.response(head, state.body, isCut: false)
         }

@@ -31,7 +31,7 @@ enum TransportFailure {
         }
         switch error {
         case let error as SinkFailure: return error.underlying
-        case is CancellationError, is BlobDownload.RangeRefused, is BlobDownload.PrefixDamaged: return error
+        case is CancellationError, is BlobDownload.RangeRefused, is BlobDownload.PieceEnded: return error
         case let error as RegistryError: return error
         case let error as NIOConnectionError: return connection(error, isKnown: isKnown, failure)
         case let error as NIOSSLError: return tls("\(error)", failure)

@@ -22,7 +22,7 @@ import Testing
         let registry = try ScriptedRegistry { _ in answer }
         let repository = try registry.repository()
         var configuration = RegistryClient.Configuration.withoutRetries
-        configuration.idleTimeout = .milliseconds(300)
+        configuration.idleTimeout = .seconds(2)
         let error = try await clientFailure(configuration, sourceLocation: sourceLocation) {
             try await $0.fetchBlob(descriptor ?? blob.descriptor, from: repository, into: received.take)
         }

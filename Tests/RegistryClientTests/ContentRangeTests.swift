@@ -2,12 +2,14 @@ import RegistryClient
 import Testing
 
 @Suite struct ContentRangeTests {
-    @Test(arguments: [
-        ("bytes 0-499/1234", 0, 499, 1234),
-        ("bytes 1233-1233/1234", 1233, 1233, 1234),
-        ("Bytes  5-9/10", 5, 9, 10),
-        ("bytes 0-9223372036854775806/9223372036854775807", 0, Int64.max - 1, Int64.max),
-    ] as [(String, Int64, Int64, Int64)])
+    @Test(
+        arguments: [
+            ("bytes 0-499/1234", 0, 499, 1234),
+            ("bytes 1233-1233/1234", 1233, 1233, 1234),
+            ("Bytes  5-9/10", 5, 9, 10),
+            ("bytes 0-9223372036854775806/9223372036854775807", 0, Int64.max - 1, Int64.max),
+        ] as [(String, Int64, Int64, Int64)]
+    )
     func `a range of a known whole is read`(header: String, first: Int64, last: Int64, byteCount: Int64) throws {
         let range = try #require(ContentRange(header))
         #expect(range.first == first)

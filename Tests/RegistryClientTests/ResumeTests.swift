@@ -32,7 +32,7 @@ import Testing
             return turns.next() == 1 ? answer.sent(transfer) : answer
         }
         var configuration = clock.configuration()
-        configuration.idleTimeout = .milliseconds(300)
+        configuration.idleTimeout = .seconds(2)
         try await fetch(from: registry.address, configuration)
         #expect(received.bytes == bytes)
         #expect(received.isInOrder)

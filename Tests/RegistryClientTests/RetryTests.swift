@@ -48,7 +48,7 @@ import Testing
         let registry = try faulty([Answer(body: Array("{\"tags\":[]}".utf8), transfer: transfer)], then: content.answer)
         let repository = try registry.repository()
         var configuration = clock.configuration()
-        configuration.idleTimeout = .milliseconds(300)
+        configuration.idleTimeout = .seconds(2)
         let tags = try await withClient(configuration) { try await $0.tags(of: repository) }
         #expect(tags == ["latest"])
         #expect(registry.requests.count == 2)

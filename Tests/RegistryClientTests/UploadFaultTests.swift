@@ -87,13 +87,13 @@ import Testing
 
     @Test func `a server that reads no more is a time-out`() async throws {
         var configuration = RegistryClient.Configuration.withoutRetries
-        configuration.idleTimeout = .milliseconds(300)
+        configuration.idleTimeout = .seconds(2)
         #expect(try await refusal(.stall(afterBytes: 1 << 20), configuration).code == .timeout)
     }
 
     @Test func `a server that never answers is a time-out`() async throws {
         var configuration = RegistryClient.Configuration.withoutRetries
-        configuration.storeTimeout = .milliseconds(300)
+        configuration.storeTimeout = .seconds(2)
         #expect(try await refusal(.stall(afterBytes: 24 << 20), configuration).code == .timeout)
     }
 
