@@ -14,6 +14,10 @@ public struct ConnectionOptions: Sendable {
     public var tlsRegistries: [String] = []
     /// The most requests in flight to one registry.
     public var parallelism = 32
+    /// The most requests that fetch one large blob at once, each a range of it; 1 fetches it in one piece.
+    ///
+    /// There are more than one where one is slow and the registry sends ranges.
+    public var rangeLimit = 8
     /// How often something is tried again that failed without any gain; the default outlasts a minute.
     public var retryLimit = 8
     /// The most bytes of a blob that one request to a registry carries, at least 1 MiB.
@@ -62,6 +66,7 @@ public struct ConnectionOptions: Sendable {
         configuration.schemes = schemes
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
         configuration.requestLimit = max(1, parallelism)
+        configuration.ranges.requestLimit = max(1, rangeLimit)
         configuration.retryLimit = max(0, retryLimit)
         configuration.chunkSize = chunkSize
         configuration.maxWait = maxWait

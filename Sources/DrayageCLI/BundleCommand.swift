@@ -45,6 +45,8 @@ struct BundleCommand: AsyncParsableCommand {
     )
     var reuse: [String] = []
 
+    @OptionGroup var ranges: RangeArguments
+
     @Flag(help: "Print what the bundle would hold, and write nothing.")
     var dryRun = false
 
@@ -64,6 +66,7 @@ struct BundleCommand: AsyncParsableCommand {
         try await report.run("bundle") { progress in
             let references = try images.parsed()
             var connections = try connection.options(logger: report.logger)
+            ranges.apply(to: &connections)
             let registries = Set(references.map(\.repository.registry))
             if let user = try connection.credentials() {
                 guard let registry = registries.first, registries.count == 1 else {

@@ -85,3 +85,20 @@ struct ConnectionArguments: ParsableArguments {
         return (username, String(password))
     }
 }
+
+/// How large blobs are fetched.
+struct RangeArguments: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The most connections that fetch one blob of more than 64 MiB. More than one do where one is slow.",
+            valueName: "n"
+        )
+    )
+    var ranges = 8
+
+    func validate() throws {
+        guard (1...8).contains(ranges) else { throw ValidationError("--ranges takes a number from 1 to 8") }
+    }
+
+    func apply(to options: inout ConnectionOptions) { options.rangeLimit = ranges }
+}

@@ -58,8 +58,18 @@ extension RegistryClient {
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
         let url = path.hasPrefix("/") ? registry.endpoint.baseURL + path : path
         let request = HTTPRequest(method: method, url: url, headers: headers, body: body)
-        let response = try await registry.slots.withSlot {
-            try await authenticated(request, registry, scopes: scopes, handling: handling, context: context)
+        let slots = registry.slots
+        let response = try await slots.withSlot {
+            let seen = slots.reductionCount
+            let response = try await authenticated(
+                request,
+                registry,
+                scopes: scopes,
+                handling: handling,
+                context: context
+            )
+            if RetryPolicy.isTooMuch(status: response.status) { slots.reduce(since: seen) } else { slots.noteServed() }
+            return response
         }
         if RetryPolicy.isRetryable(status: response.status) { throw response.error(to: request, context: context) }
         return (request, response)

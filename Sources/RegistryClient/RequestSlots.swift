@@ -1,21 +1,73 @@
 import Synchronization
 
 /// Limits the requests in flight to one host: first come, first served; a cancelled waiter leaves the queue.
+///
+/// A host that says that it is too much gets half as many at a time, and with every round that it serves one more, up to
+/// the limit.
 final class RequestSlots: Sendable {
     private struct State {
-        var free: Int
+        /// How many may be taken now.
+        var allowed: Int
+        var taken = 0
+        /// How often there were made fewer.
+        var reductionCount = 0
+        /// How many were served since there were made more or fewer.
+        var servedCount = 0
         var nextTicket = 0
         var waiting: [(ticket: Int, continuation: CheckedContinuation<Void, any Error>)] = []
         /// Tickets that were cancelled before they came to wait.
         var cancelled: Set<Int> = []
+
+        /// Gives what is free to those who wait.
+        mutating func next() -> [CheckedContinuation<Void, any Error>] {
+            let count = min(max(0, allowed - taken), waiting.count)
+            defer { waiting.removeFirst(count) }
+            taken += count
+            return waiting.prefix(count).map(\.continuation)
+        }
     }
 
+    private let limit: Int
     private let state: Mutex<State>
 
-    init(limit: Int) { state = Mutex(State(free: max(1, limit))) }
+    init(limit: Int) {
+        self.limit = max(1, limit)
+        state = Mutex(State(allowed: max(1, limit)))
+    }
 
     /// Whether a slot is free.
-    var hasFree: Bool { state.withLock { $0.free > 0 } }
+    var hasFree: Bool { state.withLock { $0.taken < $0.allowed } }
+
+    /// How many slots there are now.
+    var count: Int { state.withLock { $0.allowed } }
+
+    /// How often there were made fewer, to be told with what comes of a request that begins now.
+    var reductionCount: Int { state.withLock { $0.reductionCount } }
+
+    /// Makes fewer slots, because the host says that it is too much.
+    ///
+    /// - Parameter seen: the reductions when the request began: of all that were under way together one counts.
+    func reduce(since seen: Int) {
+        state.withLock { state in
+            guard state.reductionCount == seen else { return }
+            state.allowed = max(1, state.allowed / 2)
+            state.reductionCount += 1
+            state.servedCount = 0
+        }
+    }
+
+    /// Notes that the host has served a request.
+    func noteServed() {
+        let next = state.withLock { state -> [CheckedContinuation<Void, any Error>] in
+            guard state.allowed < limit else { return [] }
+            state.servedCount += 1
+            guard state.servedCount >= state.allowed else { return [] }
+            state.allowed += 1
+            state.servedCount = 0
+            return state.next()
+        }
+        for waiter in next { waiter.resume() }
+    }
 
     /// Runs an operation when a slot is free.
     ///
@@ -28,8 +80,8 @@ final class RequestSlots: Sendable {
 
     private func acquire() async throws {
         let ticket: Int? = state.withLock { state in
-            if state.free > 0 {
-                state.free -= 1
+            if state.taken < state.allowed {
+                state.taken += 1
                 return nil
             }
             state.nextTicket += 1
@@ -54,8 +106,8 @@ final class RequestSlots: Sendable {
         let outcome: Outcome = state.withLock { state in
             if state.cancelled.remove(ticket) != nil { return .isCancelled }
             // A slot may have become free between the first look and now.
-            if state.free > 0 {
-                state.free -= 1
+            if state.taken < state.allowed {
+                state.taken += 1
                 return .goesOn
             }
             state.waiting.append((ticket, continuation))
@@ -80,13 +132,10 @@ final class RequestSlots: Sendable {
     }
 
     private func release() {
-        let next = state.withLock { state -> CheckedContinuation<Void, any Error>? in
-            guard !state.waiting.isEmpty else {
-                state.free += 1
-                return nil
-            }
-            return state.waiting.removeFirst().continuation
+        let next = state.withLock { state in
+            state.taken -= 1
+            return state.next()
         }
-        next?.resume()
+        for waiter in next { waiter.resume() }
     }
 }

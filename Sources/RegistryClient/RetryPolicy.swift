@@ -32,6 +32,11 @@ struct RetryPolicy: Sendable {
         }
     }
 
+    /// Whether a host says with a status that it has too much to do, or may have.
+    static func isTooMuch(status: Int) -> Bool {
+        status == 429 || (500...599).contains(status) && isRetryable(status: status)
+    }
+
     /// Decides how long to wait after so many failures in a row: twice as long each time, up to a cap.
     ///
     /// - Parameters:

@@ -1,7 +1,6 @@
 import OCI
 import RegistryClient
 import RegistryTestSupport
-import Synchronization
 import TestSupport
 import Testing
 
@@ -13,6 +12,7 @@ import Testing
     private let blob: TestBlob
     private let bytes: [UInt8]
     private let place = RangedPlace(byteCount: byteCount)
+    private let help = HelpCount()
 
     init() throws {
         blob = try TestBlob.random(Self.byteCount)
@@ -21,11 +21,20 @@ import Testing
 
     /// Fetches the blob from a registry behind a proxy.
     ///
+    /// - Parameters:
+    ///   - helpCount: how many requests for pieces come before the first request is answered.
+    ///   - piece: decides on a request for a piece.
     /// - Returns: the proxy.
-    private func fetch(script: @escaping FaultProxy.Script) async throws -> FaultProxy {
+    /// - Throws: what fetching throws.
+    private func fetch(
+        waitingFor helpCount: Int,
+        piece: @escaping @Sendable (_ number: Int) -> FaultProxy.Fault?
+    ) async throws -> FaultProxy {
         let registry = try await EmbeddedRegistry()
         try registry.storage.add(blob, repository: "app")
-        let proxy = try FaultProxy(to: registry.address, script: script)
+        let proxy = try FaultProxy(to: registry.address) { [help] request, _ in
+            help.decide(request, waitingFor: helpCount, piece: piece)
+        }
         var configuration = clock.configuration()
         configuration.ranges = .forTests
         let repository = try Repository(registry: proxy.address, path: "app")
@@ -38,7 +47,7 @@ import Testing
     }
 
     @Test func `a registry that ignores ranges sends the blob once`() async throws {
-        let proxy = try await fetch { request, _ in request.header("Range") == nil ? .slow : .askingForRange(nil) }
+        let proxy = try await fetch(waitingFor: 1) { _ in .askingForRange(nil) }
         #expect(place.writtenCount == bytes.count)
         #expect(place.restarts.isEmpty)
         #expect(place.lost == 0)
@@ -49,7 +58,7 @@ import Testing
     /// What a registry says that serves nobody twice at a time, and the like.
     @Test(arguments: [403, 404, 416, 429, 500, 503])
     func `a registry that turns the second request away sends the blob once`(status: Int) async throws {
-        let proxy = try await fetch { request, _ in request.header("Range") == nil ? .slow : .status(status) }
+        let proxy = try await fetch(waitingFor: 1) { _ in .status(status) }
         #expect(place.writtenCount == bytes.count)
         #expect(place.restarts.isEmpty)
         #expect(proxy.ranges.count == 2)
@@ -58,16 +67,8 @@ import Testing
     }
 
     @Test func `a registry that serves few at a time gets few requests`() async throws {
-        let served = Mutex(0)
-        let proxy = try await fetch { request, _ in
-            guard request.header("Range") != nil else { return .slow }
-            // The third and all after it for a while.
-            let number = served.withLock { served in
-                served += 1
-                return served
-            }
-            return (3...8).contains(number) ? .status(503) : .slow
-        }
+        // The third and all after it for a while.
+        let proxy = try await fetch(waitingFor: 10) { (3...8).contains($0) ? .status(503) : nil }
         #expect(place.writtenCount == bytes.count)
         #expect(place.rewrittenCount == 0)
         #expect(place.restarts.isEmpty)
@@ -78,30 +79,14 @@ import Testing
         FaultProxy.Fault.transfer(.reset(after: 20_000)), .transfer(.truncated(after: 20_000)), .http10,
     ])
     func `a piece that breaks off goes on after its last byte`(fault: FaultProxy.Fault) async throws {
-        let count = Mutex(0)
-        let proxy = try await fetch { request, _ in
-            guard request.header("Range") != nil else { return .slow }
-            let number = count.withLock { count in
-                count += 1
-                return count
-            }
-            return number % 3 == 0 ? fault : .slow
-        }
+        let proxy = try await fetch(waitingFor: 10) { $0 % 3 == 0 ? fault : nil }
         #expect(place.rewrittenCount == 0)
         #expect(place.writtenCount == bytes.count)
         #expect(proxy.ranges.count > 10)
     }
 
     @Test func `bytes that are wrong in a piece are fetched again, by one request`() async throws {
-        let count = Mutex(0)
-        let proxy = try await fetch { request, _ in
-            guard request.header("Range") != nil else { return .slow }
-            let number = count.withLock { count in
-                count += 1
-                return count
-            }
-            return number == 2 ? .flipped(at: 1000) : .slow
-        }
+        let proxy = try await fetch(waitingFor: 2) { $0 == 2 ? .flipped(at: 1000) : nil }
         #expect(place.restarts == [Int64(bytes.count)])
         #expect(place.writtenCount == 2 * bytes.count)
         #expect(proxy.ranges.last == .some(nil))
@@ -113,15 +98,7 @@ import Testing
         .altered(answer: [("ETag", "\"another\"")]), .shortened(to: 20_000),
     ])
     func `what is another range, or of another blob, is not taken`(fault: FaultProxy.Fault) async throws {
-        let count = Mutex(0)
-        _ = try await fetch { request, _ in
-            guard request.header("Range") != nil else { return .slow }
-            let number = count.withLock { count in
-                count += 1
-                return count
-            }
-            return number == 4 ? fault : .slow
-        }
+        _ = try await fetch(waitingFor: 4) { $0 == 4 ? fault : nil }
         // The pieces that had come ahead are fetched again, and what came before stays.
         #expect(place.restarts.isEmpty)
         #expect(place.rewrittenCount == Int(place.lost))
@@ -130,16 +107,8 @@ import Testing
     @Test func `a registry that stops in the middle is told`() async throws {
         let registry = try await EmbeddedRegistry()
         try registry.storage.add(blob, repository: "app")
-        let isDown = Mutex(false)
-        let count = Mutex(0)
-        let proxy = try FaultProxy(to: registry.address) { request, _ in
-            guard request.header("Range") != nil else { return .slow }
-            let number = count.withLock { count in
-                count += 1
-                return count
-            }
-            if number > 5 { isDown.withLock { $0 = true } }
-            return isDown.withLock { $0 } ? .status(500) : .slow
+        let proxy = try FaultProxy(to: registry.address) { [help] request, _ in
+            help.decide(request, waitingFor: 6) { $0 > 5 ? .status(500) : nil }
         }
         var configuration = clock.configuration()
         configuration.ranges = .forTests

@@ -1,3 +1,4 @@
+import Foundation
 import OCI
 import RegistryClient
 import Synchronization
@@ -94,4 +95,39 @@ extension FaultProxy.Fault {
 extension FaultProxy {
     /// The ranges that were asked for; nil for the whole.
     var ranges: [String?] { exchanges.filter { $0.request.method == "GET" }.map { $0.request.header("Range") } }
+}
+
+/// Counts the requests for pieces, and holds the first request back until there have been enough: whatever the load of
+/// the machine is, help has come by then.
+final class HelpCount: Sendable {
+    private let count = NSCondition()
+    private let number = Mutex(0)
+
+    /// Decides on a request as a ``FaultProxy/Script`` does.
+    ///
+    /// - Parameters:
+    ///   - request: the request.
+    ///   - helpCount: how many requests for pieces the first request waits for.
+    ///   - piece: decides on a request for a piece, which is told its number, from 1.
+    /// - Returns: what is done to the request.
+    func decide(
+        _ request: Request,
+        waitingFor helpCount: Int,
+        piece: (_ number: Int) -> FaultProxy.Fault? = { _ in nil }
+    ) -> FaultProxy.Fault? {
+        guard request.method == "GET", request.path.contains("/blobs/") else { return nil }
+        if let range = request.header("Range"), !range.hasSuffix("-") {
+            let number = number.withLock { number in
+                number += 1
+                return number
+            }
+            count.withLock { count.broadcast() }
+            return piece(number)
+        }
+        let end = Date(timeIntervalSinceNow: 30)
+        count.withLock {
+            while number.withLock({ $0 }) < helpCount, count.wait(until: end) {}
+        }
+        return nil
+    }
 }
