@@ -72,6 +72,7 @@ struct BundleExport: Sendable {
         report.notes += outcome.damaged.sorted { $0.key < $1.key }.map { digest, bundle in
             "\(bundle): \(digest) is not what its digest says; it was not taken from there"
         }
+        report.blobs = outcome.records.sorted
         var remaining = resolution
         remaining.drop(needing: outcome.failures)
         report.failures = remaining.failures

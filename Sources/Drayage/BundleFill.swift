@@ -28,6 +28,8 @@ struct BundleFill: Sendable {
         var reusedByteCount: Int64 = 0
         /// The bytes that came from registries, those that came in vain among them.
         var fetchedByteCount: Int64 = 0
+        /// What became of each blob.
+        var records = BlobRecords()
         /// The blobs that an earlier bundle should have and has not, each with that bundle's name.
         var damaged: [Digest: String] = [:]
     }
@@ -75,7 +77,10 @@ struct BundleFill: Sendable {
                 missing.append(blob)
                 continue
             }
-            record.outcome.withLock { $0.keptByteCount += blob.descriptor.size }
+            record.outcome.withLock { outcome in
+                outcome.keptByteCount += blob.descriptor.size
+                outcome.records.note(Report.Blob(blob.descriptor, .kept))
+            }
             progress(.blobStarted(blob.descriptor.digest, byteCount: blob.descriptor.size))
             progress(.blobFinished(blob.descriptor.digest))
         }
@@ -110,7 +115,12 @@ struct BundleFill: Sendable {
                 continue
             }
             progress(.blobFinished(blob.digest))
-            record.outcome.withLock { $0.reusedByteCount += blob.size }
+            var entry = Report.Blob(blob, .reused)
+            entry.source = reader.path
+            record.outcome.withLock { [entry] outcome in
+                outcome.reusedByteCount += blob.size
+                outcome.records.note(entry)
+            }
             return true
         }
         return false
@@ -153,9 +163,19 @@ struct BundleFill: Sendable {
         let blob = planned.descriptor
         let slot = writer.slot(for: planned)
         let kept = Atomic<Int64>(slot.prefixCount)
+        let moved = Atomic<Int64>(0)
+        let attempts = AttemptCount()
+        func entry(_ status: Report.BlobStatus, from repository: Repository) -> Report.Blob {
+            var entry = Report.Blob(blob, status)
+            entry.source = repository.description
+            entry.movedByteCount = moved.load(ordering: .relaxed)
+            entry.attempts = attempts.value
+            return entry
+        }
         var place = BlobPlace { bytes, offset in
             let count = Int64(bytes.byteCount)
             try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
+            moved.add(count, ordering: .relaxed)
             record.outcome.withLock { $0.fetchedByteCount += count }
             progress(.blobAdvanced(blob.digest, byteCount: count))
         }
@@ -170,10 +190,15 @@ struct BundleFill: Sendable {
         for repository in sources[blob.digest] {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
             do {
-                let prefix = try await prefix(of: slot)
-                try await client.fetchBlob(blob, from: repository, after: prefix, into: place)
+                try await attempts.counting {
+                    let prefix = try await prefix(of: slot)
+                    try await client.fetchBlob(blob, from: repository, after: prefix, into: place)
+                }
                 try slot.noteVerified()
-                record.outcome.withLock { $0.keptByteCount += kept.load(ordering: .relaxed) }
+                record.outcome.withLock { outcome in
+                    outcome.keptByteCount += kept.load(ordering: .relaxed)
+                    outcome.records.note(entry(.fetched, from: repository))
+                }
                 progress(.blobFinished(blob.digest))
                 return
             } catch let error as RegistryError {
@@ -184,6 +209,11 @@ struct BundleFill: Sendable {
                 }
                 // Another repository may have it whole; what is told is why the first did not.
                 failure = failure ?? error
+                record.outcome.withLock { outcome in
+                    var failed = entry(.failed, from: repository)
+                    failed.cause = "\(failure ?? error)"
+                    outcome.records.note(failed)
+                }
                 progress(.blobFailed(blob.digest))
             }
         }

@@ -49,7 +49,10 @@ struct PushPlan: Sendable {
     }
 
     var images: [Image]
+    /// The blobs that have to be uploaded or mounted.
     var blobs: [Blob]
+    /// The blobs that were asked for and are where they are needed.
+    var present: [Blob] = []
 
     /// The images that are sent.
     var sent: [Image] { images.filter(\.action.sends) }
@@ -89,14 +92,14 @@ extension PushPlan {
     ///   - limit: how many questions are asked at once.
     ///   - has: asks the target whether a repository has a blob. Only blobs that no repository is known to have are
     ///     asked for, once each.
-    /// - Returns: the blobs that have to be uploaded or mounted, in the order of their digests.
+    /// - Returns: the blobs that have to be uploaded or mounted, and those that are there, in the order of their digests.
     /// - Throws: what `has` throws.
     static func blobs(
         for images: [Image],
         graph: ImageGraph,
         limit: Int,
         has: @escaping @Sendable (Descriptor, Repository) async throws -> Bool
-    ) async throws -> [Blob] {
+    ) async throws -> (moved: [Blob], present: [Blob]) {
         var order: [Descriptor] = []
         var needed: [Digest: [Repository]] = [:]
         var known: [Digest: [Repository]] = [:]
@@ -134,7 +137,8 @@ extension PushPlan {
             if step.needsUpload { step.needsUpload = try await !has(step.descriptor, step.home) }
             return step
         }
-        return asked.filter { $0.needsUpload || !$0.mounts.isEmpty }
-            .sorted { $0.descriptor.digest < $1.descriptor.digest }
+        let sorted = asked.sorted { $0.descriptor.digest < $1.descriptor.digest }
+        let isMoved = { (blob: Blob) in blob.needsUpload || !blob.mounts.isEmpty }
+        return (sorted.filter(isMoved), sorted.filter { !isMoved($0) })
     }
 }

@@ -32,6 +32,15 @@ struct PushReplay: Sendable {
             places.withLock { $0[Place(digest: digest, repository: repository)] = error }
         }
 
+        func note(_ blob: Descriptor, _ status: Report.BlobStatus, in repository: Repository, _ attempts: AttemptCount)
+        {
+            var entry = Report.Blob(blob, status, in: repository)
+            entry.attempts = attempts.value == 0 ? nil : attempts.value
+            entry.cause = error(blob.digest, in: repository).map { "\($0)" }
+            if status == .uploaded { entry.movedByteCount = blob.size }
+            outcome.withLock { [entry] in $0.records.note(entry) }
+        }
+
         func error(_ digest: Digest, in repository: Repository) -> (any Error)? {
             places.withLock { $0[Place(digest: digest, repository: repository)] }
         }
@@ -45,6 +54,10 @@ struct PushReplay: Sendable {
     struct Outcome: Sendable {
         /// The images that failed, by their name in the target, each with the first cause.
         var failures: [String: any Error] = [:]
+        /// What became of each blob.
+        var records = BlobRecords()
+        /// How often each image's manifest was tried, by its name in the target.
+        var attempts: [String: Int] = [:]
         /// How many blobs were uploaded.
         var uploadCount = 0
         /// The bytes of those.
@@ -91,12 +104,17 @@ struct PushReplay: Sendable {
     }
 
     private func bringHome(_ blob: PushPlan.Blob, _ record: Record) async throws -> [BlobStep] {
+        let attempts = AttemptCount()
         do {
-            if blob.needsUpload { try await upload(blob.descriptor, to: blob.home, record) }
+            if blob.needsUpload {
+                try await attempts.counting { try await upload(blob.descriptor, to: blob.home, record) }
+            }
+            record.note(blob.descriptor, blob.needsUpload ? .uploaded : .present, in: blob.home, attempts)
         } catch let error as CancellationError {
             throw error
         } catch let error as RegistryError where error.concernsRepository {
             record.note(error, blob.descriptor.digest, in: blob.home)
+            record.note(blob.descriptor, .failed, in: blob.home, attempts)
             // The next that needs the blob may take it.
             guard let home = blob.mounts.first else { return [] }
             let rest = Array(blob.mounts.dropFirst())
@@ -104,6 +122,7 @@ struct PushReplay: Sendable {
         } catch {
             for repository in [blob.home] + blob.mounts {
                 record.note(error, blob.descriptor.digest, in: repository)
+                record.note(blob.descriptor, .failed, in: repository, attempts)
             }
             return []
         }
@@ -116,16 +135,22 @@ struct PushReplay: Sendable {
         to repository: Repository,
         _ record: Record
     ) async throws -> [BlobStep] {
+        let attempts = AttemptCount()
         do {
-            let session = try await openedSession(mounting: blob, from: home, to: repository, record)
-            // The registry does not mount. It may have the blob all the same.
-            if let session, try await !has(blob, in: repository, insteadOf: session) {
-                try await upload(blob, to: repository, session: session.session, record)
+            let status = try await attempts.counting { () -> Report.BlobStatus in
+                let fallback = try await openedSession(mounting: blob, from: home, to: repository, record)
+                guard let fallback else { return .mounted }
+                // The registry does not mount. It may have the blob all the same.
+                guard try await !has(blob, in: repository, insteadOf: fallback) else { return .present }
+                try await upload(blob, to: repository, session: fallback.session, record)
+                return .uploaded
             }
+            record.note(blob, status, in: repository, attempts)
         } catch let error as CancellationError {
             throw error
         } catch {
             record.note(error, blob.digest, in: repository)
+            record.note(blob, .failed, in: repository, attempts)
         }
         return []
     }
@@ -246,9 +271,13 @@ struct PushReplay: Sendable {
     private func putNames(_ record: Record) async throws {
         try await forEachConcurrently(plan.sent, limit: parallelism) { image in
             guard let document = graph.documents[image.image.descriptor.digest] else { return [] }
+            let attempts = AttemptCount()
+            defer { record.count { $0.attempts[image.name] = attempts.value } }
             do {
                 if let error = cause(of: document, in: image.repository, record) { throw error }
-                try await client.putManifest(document, as: image.target, in: image.repository)
+                try await attempts.counting {
+                    try await client.putManifest(document, as: image.target, in: image.repository)
+                }
                 progress(.imageFinished(name: image.name))
             } catch let error as CancellationError {
                 throw error

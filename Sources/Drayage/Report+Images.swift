@@ -3,7 +3,13 @@ import ImageLayout
 extension Report {
     /// Describes the images of a plan.
     mutating func describe(_ resolution: Resolver.Resolution, plan: LayoutPlan, status: Status) {
-        images = plan.images.map { Image(describing: $0, in: resolution.graph, status: status) }
+        let attempts = Dictionary(resolution.images.map { ($0.reference.bundleName, $0.attempts) }) { first, _ in first
+        }
+        images = plan.images.map { image in
+            var entry = Image(describing: image, in: resolution.graph, status: status)
+            entry.attempts = attempts[image.name]
+            return entry
+        }
         failures = resolution.failures
         bundleByteCount = plan.byteCount
         totals = Totals(

@@ -17,8 +17,16 @@ extension Report {
                 image.status = .failed
                 failures.append(Failure(subject: planned.name, error: error))
             }
+            image.attempts = done?.attempts[planned.name]
             images.append(image)
         }
+        let present = plan.present.map { Blob($0.descriptor, .present, in: $0.home) }
+        let moved =
+            done?.records.sorted
+            ?? plan.blobs.flatMap { blob in
+                ([blob.home] + blob.mounts).map { Blob(blob.descriptor, .planned, in: $0) }
+            }
+        blobs = (present + moved).sorted { ($0.digest, $0.target ?? "") < ($1.digest, $1.target ?? "") }
         let uploads = plan.uploads
         var totals = Totals()
         totals.blobCount = plan.blobs.count

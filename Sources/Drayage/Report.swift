@@ -3,7 +3,7 @@ import RegistryClient
 /// What a command did or found: the one document that `--json` prints, whatever the command.
 public struct Report: Sendable, Encodable {
     /// How a run ended.
-    public enum Outcome: String, Sendable, Encodable {
+    public enum Outcome: String, Sendable, Codable {
         case done
         case partial
         case failed
@@ -39,6 +39,8 @@ public struct Report: Sendable, Encodable {
         public var status: Status
         /// The digest that the tag had in the target before.
         public var previousDigest: Digest?
+        /// How often its manifest was tried, for commands that fetch or put it.
+        public var attempts: Int?
 
         init(reference: String, status: Status) {
             self.reference = reference
@@ -102,7 +104,7 @@ public struct Report: Sendable, Encodable {
     }
 
     /// The version of this schema.
-    public let schema = "dev.drayage.report.v1"
+    public let schema = Report.currentSchema
     /// The command.
     public let command: String
     /// How it ended.
@@ -117,6 +119,8 @@ public struct Report: Sendable, Encodable {
     public var target: String?
     /// The images.
     public var images: [Image] = []
+    /// The blobs that were, or would be, moved; nil for commands that move none.
+    public var blobs: [Blob]?
     /// Entries of the bundle's index that have no name, and that a target therefore cannot have; nil where all do.
     public var unnamedCount: Int?
     /// The repositories of a listing.
@@ -125,6 +129,8 @@ public struct Report: Sendable, Encodable {
     public var plan: PrunePlan?
     /// What a prune has removed; nil where it removed nothing because it was not to, or was refused.
     public var removed: Removal?
+    /// The repositories of a registry of which a prune has not removed all that it was to; nil where there is none.
+    public var unfinished: [RepositoryPath]?
     /// The totals.
     public var totals: Totals?
     /// What is not as one might expect, and yet no failure.
@@ -133,6 +139,8 @@ public struct Report: Sendable, Encodable {
     public var quotas: [Quota]?
     /// What failed.
     public var failures: [Failure] = []
+
+    static let currentSchema = "dev.drayage.report.v1"
 
     init(command: String) { self.command = command }
 

@@ -13,6 +13,8 @@ extension Resolver {
     struct Fetched: Sendable {
         let fetch: Fetch
         var result: Result<Document, any Error>
+        /// How often it was tried.
+        var attempts = 0
         /// How often a registry was asked for the manifest, by registry.
         var requestCounts: [String: Int] = [:]
     }
@@ -22,6 +24,7 @@ extension Resolver {
         private let references: [Reference]
         private var graph = ImageGraph()
         private var tops: [Int: Descriptor] = [:]
+        private var attempts: [Int: Int] = [:]
         private var failures: [Int: any Error] = [:]
         /// How many manifests were asked for, by registry.
         private(set) var requestCounts: [String: Int] = [:]
@@ -38,6 +41,7 @@ extension Resolver {
             for fetched in results {
                 requestCounts.merge(fetched.requestCounts, uniquingKeysWith: +)
                 for image in fetched.fetch.images {
+                    if level == 1 { attempts[image] = fetched.attempts }
                     switch fetched.result {
                     case .failure(let error): fail(image, error)
                     case .success(let document): take(document, for: image)
@@ -120,7 +124,7 @@ extension Resolver {
                 if let error = failures[index] {
                     resolution.failures.append(.init(subject: reference.description, error: error))
                 } else if let top = tops[index] {
-                    resolution.images.append(Image(reference: reference, top: top))
+                    resolution.images.append(Image(reference: reference, top: top, attempts: attempts[index] ?? 0))
                 }
             }
             return resolution

@@ -8,6 +8,8 @@ struct Resolver: Sendable {
     struct Image: Sendable {
         let reference: Reference
         let top: Descriptor
+        /// How often its manifest was tried.
+        let attempts: Int
     }
 
     /// What was found, and what was not.
@@ -60,6 +62,7 @@ struct Resolver: Sendable {
     private func fetch(_ fetch: Fetch) async throws -> Fetched {
         var fetched = Fetched(fetch: fetch, result: .failure(CancellationError()))
         var failure: (any Error)?
+        let attempts = AttemptCount()
         for repository in fetch.sources {
             do {
                 let document: Document
@@ -67,8 +70,11 @@ struct Resolver: Sendable {
                     document = atHand
                 } else {
                     fetched.requestCounts[repository.registry, default: 0] += 1
-                    document = try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                    document = try await attempts.counting {
+                        try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                    }
                 }
+                fetched.attempts = attempts.value
                 if fetch.expected == nil { progress(.resolved(name: fetch.target.name(in: repository))) }
                 fetched.result = .success(document)
                 return fetched

@@ -44,6 +44,7 @@ public struct Synchronizer: Sendable {
             var resolution = try await resolver(client, reused).resolve(references)
             let plan = try resolution.layOut()
             report.describe(resolution, plan: plan, status: .planned)
+            report.blobs = plan.blobs.map { Report.Blob($0.descriptor, .planned) }
             report.quotas = resolution.quotas
             if !reused.isEmpty { report.totals?.reusedByteCount = plan.byteCount(in: reused) }
             report.totals?.requestCount = client.requestCount

@@ -37,6 +37,7 @@ extension RegistryClient {
                 switch series.next(after: error, reached: reached(), completedCount: completedCount) {
                 case .attempt(let retry):
                     if error.concernsWholeRegistry, hosts.isGivenUp(url) { throw series.ended(error) }
+                    AttemptCount.noteRetry()
                     configuration.onRetry(retry)
                     try await clock.sleep(retry.wait)
                 case .failure(let error):

@@ -12,6 +12,19 @@ struct ReportDocument: Decodable {
         let byteCount: Int64?
         let status: String
         let previousDigest: String?
+        let attempts: Int?
+    }
+
+    struct Blob: Decodable {
+        let digest: String
+        let mediaType: String
+        let byteCount: Int64
+        let status: String
+        let source: String?
+        let target: String?
+        let movedByteCount: Int64?
+        let attempts: Int?
+        let cause: String?
     }
 
     struct Failure: Decodable {
@@ -50,6 +63,7 @@ struct ReportDocument: Decodable {
     let bundleByteCount: Int64?
     let target: String?
     let images: [Image]
+    let blobs: [Blob]?
     let repositories: [Tags]?
     let totals: Totals?
     let notes: [String]
