@@ -19,6 +19,8 @@ public struct Pusher: Sendable {
         public var onExisting = ExistingTagPolicy.overwrite
         /// Whether only the plan is made.
         public var isDryRun = false
+        /// The images that are pushed, by their names in the bundle; nil for all.
+        public var images: Set<String>?
 
         /// The defaults: tags are overwritten.
         public init() {}
@@ -45,6 +47,12 @@ public struct Pusher: Sendable {
         let reader = try await blocking { try LayoutReader(path: path) }
         try reader.requireSound()
         var images = try PushPlan.images(of: reader, mapping: mapping)
+        if let names = options.images {
+            if let name = names.subtracting(images.map(\.image.name)).min() {
+                throw DrayageError(.usage, "\(path) holds no image \(name.printable)")
+            }
+            images.removeAll { !names.contains($0.image.name) }
+        }
         var connections = connections
         connections.setScheme(of: mapping.target)
         return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
@@ -54,7 +62,7 @@ public struct Pusher: Sendable {
             let blobs = try await PushPlan.blobs(for: images, graph: graph, limit: connections.parallelism) {
                 try await has($0, in: $1, client: client)
             }
-            let plan = PushPlan(images: images, blobs: blobs)
+            let plan = PushPlan(images: images, blobs: blobs.moved, present: blobs.present)
             var outcome = PushReplay.Outcome()
             if !options.isDryRun {
                 let replay = PushReplay(

@@ -58,6 +58,9 @@ extension Report {
         )
         failures += done.failures
         guard !done.failures.isEmpty else { return }
+        unfinished = done.finished.flatMap { finished in
+            plan?.repositories.filter { $0.isChanged && !finished.contains($0.repository) }.map(\.repository)
+        }
         outcome = done.tagCount + done.manifestCount + done.blobCount > 0 ? .partial : .failed
     }
 }

@@ -46,6 +46,7 @@ struct BundleCommand: AsyncParsableCommand {
     var reuse: [String] = []
 
     @OptionGroup var ranges: RangeArguments
+    @OptionGroup var retry: RetryArguments
 
     @Flag(help: "Print what the bundle would hold, and write nothing.")
     var dryRun = false
@@ -58,13 +59,16 @@ struct BundleCommand: AsyncParsableCommand {
         guard !connection.passwordStdin || !images.file.contains("-") else {
             throw ValidationError("Stdin holds the password, so it cannot hold a list: -f - and --password-stdin")
         }
+        guard retry.file == nil || images.areEmpty else {
+            throw ValidationError("--retry-from says which images it is about; it takes no list of them")
+        }
         guard output != "" else { throw ValidationError("-o takes the name of a file") }
         guard output != "-" else { throw ValidationError("A bundle is a file; it is not written to stdout") }
     }
 
     func run() async throws {
         try await report.run("bundle") { progress in
-            let references = try images.parsed()
+            let references = try retry.report(of: "bundle")?.missingImages() ?? images.parsed()
             var connections = try connection.options(logger: report.logger)
             ranges.apply(to: &connections)
             let registries = Set(references.map(\.repository.registry))

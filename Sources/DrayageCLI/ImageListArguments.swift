@@ -13,6 +13,9 @@ struct ImageListArguments: ParsableArguments {
     )
     var file: [String] = []
 
+    /// Whether nothing was given.
+    var areEmpty: Bool { references.isEmpty && file.isEmpty }
+
     /// The references of all lists.
     ///
     /// - Throws: `DrayageError` for what cannot be read or is no reference.

@@ -63,8 +63,8 @@ struct PruneCommand: AsyncParsableCommand {
                 try await ask(plan, wasShown: { wasShown.store(true, ordering: .relaxed) })
             }
             var result: Report
-            if let file = execution.apply {
-                result = try await pruner.apply(try PlanFile.read(file), to: target, options: options, approve: approve)
+            if let plan = try execution.givenPlan() {
+                result = try await pruner.apply(plan, to: target, options: options, approve: approve)
             } else {
                 let requirement = try rules.requirement(images)
                 result = try await pruner.prune(target, keeping: requirement, options: options, approve: approve)
@@ -178,6 +178,8 @@ struct PruneExecutionArguments: ParsableArguments {
     )
     var apply: String?
 
+    @OptionGroup var retry: RetryArguments
+
     @Flag(name: .shortAndLong, help: "Do not ask.")
     var yes = false
 
@@ -196,13 +198,23 @@ struct PruneExecutionArguments: ParsableArguments {
     var grace = Interval(duration: .seconds(600))
 
     func check(requires isRequirementGiven: Bool, limits areLimitsGiven: Bool) throws {
-        guard plan == nil || apply == nil else { throw ValidationError("--plan and --apply exclude each other") }
-        guard apply == nil || !isRequirementGiven && !areLimitsGiven else {
-            throw ValidationError("--apply carries out what its file says; it takes no list of images and no rule")
+        let plans = [
+            plan.map { _ in "--plan" }, apply.map { _ in "--apply" }, retry.file.map { _ in "--retry-from" },
+        ].compactMap(\.self)
+        guard plans.count < 2 else { throw ValidationError("\(plans[0]) and \(plans[1]) exclude each other") }
+        let isPlanGiven = apply != nil || retry.file != nil
+        guard !isPlanGiven || !isRequirementGiven && !areLimitsGiven else {
+            throw ValidationError("\(plans[0]) carries out what its file says; it takes no list of images and no rule")
         }
-        guard apply != nil || isRequirementGiven else {
+        guard isPlanGiven || isRequirementGiven else {
             throw ValidationError("Name what must stay: references, -f, --keep, --keep-newest or --keep-tag")
         }
+    }
+
+    /// The plan that is carried out; nil where one is made.
+    func givenPlan() throws -> PrunePlan? {
+        if let apply { return try PlanFile.read(apply) }
+        return try retry.report(of: "prune")?.unfinishedPlan()
     }
 
     func options(repositories: [RepositoryPath]) throws -> Pruner.Options {

@@ -50,6 +50,8 @@ struct PushCommand: AsyncParsableCommand {
     )
     var chunkSize: ByteSize?
 
+    @OptionGroup var retry: RetryArguments
+
     @OptionGroup(title: "Registries") var connection: ConnectionArguments
     @OptionGroup(title: "Output") var report: ReportArguments
 
@@ -67,6 +69,7 @@ struct PushCommand: AsyncParsableCommand {
             var options = Pusher.Options()
             options.onExisting = onExisting
             options.isDryRun = dryRun
+            options.images = try retry.report(of: "push")?.unpushedImages(to: mapping.target)
             let pusher = Pusher(connections: connections, progress: progress)
             return try await pusher.push(bundle: bundle, to: mapping, options: options)
         }

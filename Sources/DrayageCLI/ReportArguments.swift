@@ -95,6 +95,36 @@ struct ReportArguments: ParsableArguments {
     }
 }
 
+/// What is done again.
+struct RetryArguments: ParsableArguments {
+    @Option(
+        name: .customLong("retry-from"),
+        help: ArgumentHelp("Do again only what failed, as the report of an earlier run tells it.", valueName: "report"),
+        completion: .file(extensions: ["json"])
+    )
+    var file: String?
+
+    /// The report; nil where all is to be done.
+    ///
+    /// - Throws: `DrayageError` where it is none of that command, ``ReportFileError`` where it cannot be read.
+    func report(of command: String) throws -> EarlierReport? {
+        guard let file else { return nil }
+        do {
+            return try EarlierReport(try Input.read(file: file, limit: Input.planLimit), of: command, path: file)
+        } catch let error as Input.ReadError {
+            throw ReportFileError(path: file, reason: "\(error)")
+        }
+    }
+}
+
+/// A report that cannot be read.
+struct ReportFileError: Error, CustomStringConvertible {
+    let path: String
+    let reason: String
+
+    var description: String { "reading the report \(path): \(reason)".printable }
+}
+
 /// JSON as it is printed and written: for programs, and for people who look into it.
 enum JSONText {
     static func encode(_ value: some Encodable) throws -> Data {

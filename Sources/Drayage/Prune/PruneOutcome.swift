@@ -10,6 +10,8 @@ struct PruneOutcome: Sendable {
     var repositoryCount = 0
     /// The bytes that came free, or that the registry's own garbage collection can free now.
     var freedByteCount: Int64 = 0
+    /// The repositories of which everything was removed that was to be; nil for a storage directory.
+    var finished: Set<RepositoryPath>?
     /// What could not be removed.
     var failures: [Report.Failure] = []
 

@@ -77,6 +77,13 @@ public struct PrunePlan: Sendable, Codable {
         var removedTags: [TagEntry] { tags.filter { $0.action == .remove } }
         /// The manifests that go, in the order in which they can.
         var removedManifests: [ManifestEntry] { manifests.filter { $0.action == .remove } }
+        /// What is left of it when the plan is carried out; nil for nothing.
+        fileprivate var carriedOut: Repository? {
+            guard !isRemoved else { return nil }
+            let kept = (tags.filter { $0.action == .keep }, manifests.filter { $0.action == .keep })
+            return Repository(repository: repository, isRemoved: false, tags: kept.0, manifests: kept.1)
+        }
+
         /// Whether anything of it goes.
         var isChanged: Bool {
             isRemoved || uploadCount > 0 || !layers.isEmpty || !removedTags.isEmpty || !removedManifests.isEmpty
@@ -125,6 +132,18 @@ public struct PrunePlan: Sendable, Codable {
         self.freedByteCount = freedByteCount
         self.missing = missing
         self.problems = problems
+    }
+
+    /// The plan as it is left when it has been carried out but for some of the repositories.
+    func limited(to paths: Set<RepositoryPath>) -> PrunePlan {
+        PrunePlan(
+            target: target,
+            repositories: repositories.compactMap { paths.contains($0.repository) ? $0 : $0.carriedOut },
+            blobs: blobs,
+            freedByteCount: freedByteCount,
+            missing: missing,
+            problems: problems
+        )
     }
 
     /// Whether nothing goes.

@@ -28,7 +28,7 @@ struct RegistryRemoval: Sendable {
         let planned = plan.repositories.filter { !$0.removedTags.isEmpty || !$0.removedManifests.isEmpty }
         guard let first = planned.first else { return PruneOutcome() }
         try await checkDeletion(in: try repository(first.repository))
-        let outcome = Mutex(PruneOutcome())
+        let outcome = Mutex(PruneOutcome(finished: []))
         let tagDeletion = TagDeletion()
         do {
             try await forEachConcurrently(planned, limit: parallelism) { planned in
@@ -46,7 +46,7 @@ struct RegistryRemoval: Sendable {
                     progress: progress
                 )
                 let (part, end) = await removal.run()
-                outcome.withLock { $0.add(part) }
+                outcome.withLock { $0.add(part, of: planned.repository) }
                 if let end { throw end }
                 return []
             }
@@ -86,8 +86,9 @@ final class TagDeletion: Sendable {
 }
 
 extension PruneOutcome {
-    /// Adds what came of a part.
-    fileprivate mutating func add(_ part: PruneOutcome) {
+    /// Adds what came of a repository.
+    fileprivate mutating func add(_ part: PruneOutcome, of repository: RepositoryPath) {
+        if part.failures.isEmpty { finished?.insert(repository) }
         tagCount += part.tagCount
         manifestCount += part.manifestCount
         repositoryCount += part.repositoryCount
