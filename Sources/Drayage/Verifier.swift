@@ -27,17 +27,7 @@ public struct Verifier: Sendable {
         let reader = try await blocking { try LayoutReader(path: path) }
         let graph = ImageGraph(documents: reader.documents)
         let blobs = reader.blobs + reader.strayBlobs
-        progress(.planned(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size }))
-        let damage = Mutex<[Digest: LayoutError]>([:])
-        try await forEachConcurrently(blobs, limit: ProcessInfo.processInfo.activeProcessorCount) { blob in
-            do {
-                try await verify(blob, of: reader)
-            } catch let error as LayoutError {
-                damage.withLock { $0[blob.digest] = error }
-            }
-            return []
-        }
-        let damaged = damage.withLock { $0 }
+        let damaged = try await damage(of: blobs, in: reader)
         let users = reader.images(needing: Set(damaged.keys))
         let hit = Set(reader.problems.flatMap(\.images) + users.values.joined())
         var report = Report(command: "verify")
@@ -87,6 +77,23 @@ public struct Verifier: Sendable {
             report.outcome = report.failures.isEmpty ? .done : .failed
             return report
         }
+    }
+
+    /// Finds out which blobs of a bundle are damaged, and how.
+    ///
+    /// - Throws: `CancellationError` alone.
+    func damage(of blobs: [Descriptor], in reader: LayoutReader) async throws -> [Digest: LayoutError] {
+        progress(.planned(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size }))
+        let damage = Mutex<[Digest: LayoutError]>([:])
+        try await forEachConcurrently(blobs, limit: ProcessInfo.processInfo.activeProcessorCount) { blob in
+            do {
+                try await verify(blob, of: reader)
+            } catch let error as LayoutError {
+                damage.withLock { $0[blob.digest] = error }
+            }
+            return []
+        }
+        return damage.withLock { $0 }
     }
 
     private func verify(_ blob: Descriptor, of reader: LayoutReader) async throws {

@@ -31,8 +31,8 @@ struct DrayageCommand: AsyncParsableCommand {
             """,
         version: Report.drayageVersion,
         subcommands: [
-            BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self, PruneCommand.self,
-            ServeCommand.self,
+            BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self,
+            RepairCommand.self, PruneCommand.self, ServeCommand.self,
         ]
     )
 

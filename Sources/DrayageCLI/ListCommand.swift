@@ -1,6 +1,5 @@
 import ArgumentParser
 import Drayage
-import FoundationEssentials
 
 /// `drayage list`: what a bundle or a registry holds.
 struct ListCommand: AsyncParsableCommand {
@@ -27,19 +26,10 @@ struct ListCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await report.run("list") { _ in
-            guard !isBundle else { return try await Lister().list(bundle: subject) }
+            guard !BundleArgument.isBundle(subject) else { return try await Lister().list(bundle: subject) }
             let target = try RegistryTarget(parsing: subject)
             let connections = try connection.options(logger: report.logger, for: target.registry)
             return try await Lister(connections: connections).list(target: target)
         }
-    }
-
-    /// A file that is there is a bundle; so is what cannot be a registry, so that the error is that of a file.
-    private var isBundle: Bool {
-        if subject.hasPrefix("http://") || subject.hasPrefix("https://") { return false }
-        if FileManager.default.fileExists(atPath: subject) || subject.hasSuffix(".tar") { return true }
-        let host = subject.prefix { $0 != "/" }
-        return host.isEmpty || host == "." || host == ".."
-            || !(host.contains(".") || host.contains(":") || host == "localhost")
     }
 }

@@ -43,6 +43,8 @@ struct ProgressState {
         case .planned(let blobCount, let byteCount):
             phase = "moving"
             (plannedBlobCount, plannedByteCount) = (blobCount, byteCount)
+            // What was planned before, as the verification before a repair, is done.
+            (finishedBlobCount, finishedByteCount, flights) = (0, 0, [:])
             start = .now
             guard blobCount > 0 else { return nil }
             let missing = ByteText.size(byteCount - continuedByteCount)

@@ -69,6 +69,7 @@ struct ReportArguments: ParsableArguments {
         switch command {
         case "bundle": "interrupted; the same command goes on where this one ended"
         case "push": "interrupted; what has arrived is not sent again by the same command"
+        case "repair": "interrupted; what is damaged still is, and the same command goes on"
         case "prune": "interrupted; what was not removed yet is as it was, and the same command goes on"
         default: "interrupted"
         }

@@ -19,7 +19,7 @@ struct ReportText {
         }
         switch report.command {
         case "list": return imageTable
-        case "verify": return ""
+        case "verify", "repair": return ""
         default: return report.images.contains { $0.status == .planned } ? planTable : resultTable
         }
     }
@@ -110,6 +110,13 @@ struct ReportText {
             let place = report.target ?? report.bundle ?? ""
             let content = totals.map { $0.blobCount > 0 ? ", \(blobs), \(size)" : "" } ?? ""
             return "\(place): \(images)\(content), all verified\(left)"
+        case ("repair", _):
+            let repaired = (report.blobs ?? []).filter { $0.status == .repaired }
+            let place = "\(report.bundle ?? ""): \(images), \(blobs), \(size)"
+            guard !repaired.isEmpty else { return "\(place), nothing is damaged" }
+            let repairs = "\(Count.text(repaired.count, "blob")) (\(Self.size(totals?.fetchedByteCount)))"
+            let rest = report.failures.isEmpty ? "all verified" : "\(report.failures.count) still damaged"
+            return "\(place); repaired \(repairs), \(rest)"
         case ("prune", _):
             return report.plan.map { "\(report.target ?? ""): \(pruned($0))" }
         case ("list", _) where report.repositories == nil:

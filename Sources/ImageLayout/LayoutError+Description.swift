@@ -49,6 +49,8 @@ extension LayoutError {
         case .beyondBlob(let digest, let count): "more than the \(count) bytes of \(digest) were to be written"
         case .notPlanned(let digest): "it was not planned to hold \(digest)"
         case .partialReplaced: "another program removed or replaced it"
+        case .beingRepaired: "another run is repairing it"
+        case .replaced: "another program replaced it just now"
         case .notContinuable(let reason):
             "an interrupted bundle cannot be gone on with: \(reason); remove it to start over"
         default: nil

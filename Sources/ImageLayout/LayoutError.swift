@@ -34,6 +34,10 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
         case notPlanned(Digest)
         /// The file under the name of the partial is another one now.
         case partialReplaced
+        /// Another run puts the file right.
+        case beingRepaired
+        /// The file under the name is another one than a moment ago.
+        case replaced
         /// A partial file that no interrupted run of ours left, or that has been damaged since, in words.
         case notContinuable(reason: String)
 

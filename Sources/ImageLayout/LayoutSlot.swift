@@ -4,17 +4,18 @@ package import OCI
 package struct LayoutSlot: Sendable {
     let file: OpenFile
     let blob: LayoutPlan.Blob
-    let journal: LayoutJournal
+    /// Where it is noted how far it is; nil where it is only put right.
+    let journal: LayoutJournal?
     let index: Int
 
     /// What is to be written here.
     package var descriptor: Descriptor { blob.descriptor }
 
     /// Whether every byte is there, and has been verified.
-    package var isVerified: Bool { journal[index] == LayoutJournal.verified }
+    package var isVerified: Bool { journal?[index] == LayoutJournal.verified }
 
     /// How many bytes of the beginning are there, as far as they will verify.
-    package var prefixCount: Int64 { isVerified ? descriptor.size : journal[index] }
+    package var prefixCount: Int64 { isVerified ? descriptor.size : journal?[index] ?? 0 }
 
     /// Writes bytes of the blob to where they stay.
     ///
@@ -33,10 +34,10 @@ package struct LayoutSlot: Sendable {
     }
 
     /// Notes that so many bytes of the beginning are there: should the run be interrupted, they are not fetched again.
-    package func note(prefix count: Int64) throws(LayoutError) { try journal.note(count, of: index) }
+    package func note(prefix count: Int64) throws(LayoutError) { try journal?.note(count, of: index) }
 
     /// Notes that every byte is there, and has been verified.
-    package func noteVerified() throws(LayoutError) { try journal.note(LayoutJournal.verified, of: index) }
+    package func noteVerified() throws(LayoutError) { try journal?.note(LayoutJournal.verified, of: index) }
 
     /// Adds bytes of the blob, as they are in the file, to a digest.
     ///

@@ -1,0 +1,258 @@
+import ImageLayout
+import RegistryClient
+import Synchronization
+
+/// Repairs an open bundle: its manifests first, because they say what else there must be, then its blobs.
+struct BundleRepair: Sendable {
+    let source: Repairer.Source
+    /// The bundle that the damaged parts are had from; nil where they come from registries.
+    let donor: LayoutReader?
+    let client: RegistryClient
+    let parallelism: Int
+    let progress: ProgressHandler
+
+    /// What was damaged, and what became of it.
+    private struct Outcome {
+        var records = BlobRecords()
+        var failures: [Digest: any Error] = [:]
+        var fetchedByteCount: Int64 = 0
+        var isChanged = false
+    }
+
+    private final class Record: Sendable {
+        let outcome = Mutex(Outcome())
+    }
+
+    func run(_ opened: LayoutRepair) async throws -> Report {
+        let record = Record()
+        let layout = try await repairDocuments(opened, record)
+        let verifier = Verifier(progress: progress)
+        let blobs = layout.reader.blobs + layout.reader.strayBlobs
+        let damaged = try await verifier.damage(of: blobs, in: layout.reader)
+        let broken = blobs.filter { damaged[$0.digest] != nil }
+        if !broken.isEmpty {
+            progress(.planned(blobCount: broken.count, byteCount: broken.reduce(0) { $0 + $1.size }))
+            let users = layout.reader.images(needing: Set(broken.map(\.digest)))
+            try await forEachBlobConcurrently(broken, parallelism: parallelism, byteCount: \.size) { blob in
+                try await repair(blob, in: layout, neededBy: users[blob.digest] ?? [], record)
+                return []
+            }
+        }
+        if record.outcome.withLock({ $0.isChanged }) { try await blocking { try layout.sync() } }
+        return report(of: layout.reader, blobs, record)
+    }
+
+    // MARK: - Manifests
+
+    /// Repairs manifests until none is left that can be: each may lead to others.
+    private func repairDocuments(_ opened: LayoutRepair, _ record: Record) async throws -> LayoutRepair {
+        var layout = opened
+        // As deep as indexes go.
+        for _ in 0...ImageIndex.nestingLimit {
+            let damaged = layout.reader.problems.filter { $0.code.isDamagedDocument }
+            guard !damaged.isEmpty else { break }
+            var isBetter = false
+            for problem in damaged {
+                try Task.checkCancellation()
+                guard let digest = problem.code.damagedDigest else { continue }
+                if try await repair(digest, problem, in: layout, record) { isBetter = true }
+            }
+            guard isBetter else { break }
+            layout = try await blocking { [layout] in try layout.readAgain() }
+        }
+        return layout
+    }
+
+    private func repair(
+        _ digest: Digest,
+        _ problem: LayoutError,
+        in layout: LayoutRepair,
+        _ record: Record
+    ) async throws -> Bool {
+        let attempts = AttemptCount()
+        do {
+            let (document, origin) = try await document(digest, neededBy: problem.images, attempts)
+            guard try await blocking({ try layout.write(document) }) else { return false }
+            var entry = Report.Blob(document.descriptor, .repaired)
+            (entry.source, entry.attempts) = (origin, donor == nil ? attempts.value : nil)
+            entry.movedByteCount = document.descriptor.size
+            record.outcome.withLock { [entry] outcome in
+                outcome.records.note(entry)
+                outcome.fetchedByteCount += document.descriptor.size
+                outcome.isChanged = true
+                outcome.failures[digest] = nil
+            }
+            return true
+        } catch let error as RegistryError {
+            record.outcome.withLock { $0.failures[digest] = error }
+        } catch let error as DrayageError {
+            record.outcome.withLock { $0.failures[digest] = error }
+        }
+        return false
+    }
+
+    private func document(
+        _ digest: Digest,
+        neededBy images: [String],
+        _ attempts: AttemptCount
+    ) async throws -> (Document, origin: String) {
+        if let donor {
+            guard let document = donor.documents[digest] else { throw notThere(digest, in: donor) }
+            return (document, donor.path)
+        }
+        var failure: (any Error)?
+        for repository in try repositories(of: images) {
+            do {
+                let document = try await attempts.counting {
+                    try await client.fetchManifest(.digest(digest), in: repository, expected: nil)
+                }
+                return (document, repository.description)
+            } catch let error as RegistryError {
+                failure = failure ?? error
+            }
+        }
+        throw failure ?? nobodyHas(digest)
+    }
+
+    // MARK: - Blobs
+
+    private func repair(
+        _ blob: Descriptor,
+        in layout: LayoutRepair,
+        neededBy images: [String],
+        _ record: Record
+    ) async throws {
+        guard let slot = layout.slot(for: blob) else { return }
+        let attempts = AttemptCount()
+        progress(.blobStarted(blob.digest, byteCount: blob.size))
+        func end(_ status: Report.BlobStatus, from origin: String?, _ error: (any Error)?) {
+            progress(error == nil ? .blobFinished(blob.digest) : .blobFailed(blob.digest))
+            record.outcome.withLock { outcome in
+                var entry = Report.Blob(blob, status)
+                (entry.source, entry.cause) = (origin, error.map { "\($0)" })
+                if donor == nil { entry.attempts = attempts.value }
+                if error == nil { entry.movedByteCount = blob.size }
+                outcome.records.note(entry)
+                outcome.failures[blob.digest] = error
+                outcome.isChanged = true
+                if error == nil { outcome.fetchedByteCount += blob.size }
+            }
+        }
+        do {
+            if let donor {
+                guard try await copy(to: slot, from: donor) else { throw notThere(blob.digest, in: donor) }
+                return end(.repaired, from: donor.path, nil)
+            }
+            var failure: (any Error)?
+            for repository in try repositories(of: images) {
+                do {
+                    try await attempts.counting {
+                        try await client.fetchBlob(blob, from: repository, into: place(of: slot))
+                    }
+                    return end(.repaired, from: repository.description, nil)
+                } catch let error as RegistryError {
+                    failure = failure ?? error
+                }
+            }
+            throw failure ?? nobodyHas(blob.digest)
+        } catch let error as CancellationError {
+            throw error
+        } catch let error as LayoutError where error.operation == .writing {
+            throw error
+        } catch {
+            end(.failed, from: nil, error)
+        }
+    }
+
+    private func place(of slot: LayoutSlot) -> BlobPlace {
+        let digest = slot.descriptor.digest
+        var place = BlobPlace { bytes, offset in
+            try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
+            progress(.blobAdvanced(digest, byteCount: Int64(bytes.byteCount)))
+        }
+        place.read = { try slot.add($0, to: $1) }
+        place.restarting = { progress(.blobAdvanced(digest, byteCount: -$0)) }
+        place.lost = { progress(.blobAdvanced(digest, byteCount: -$0)) }
+        return place
+    }
+
+    private func copy(to slot: LayoutSlot, from donor: LayoutReader) async throws -> Bool {
+        try await blocking { checkCancellation in
+            try slot.copy(from: donor) { count in
+                try checkCancellation()
+                progress(.blobAdvanced(slot.descriptor.digest, byteCount: count))
+            }
+        }
+    }
+
+    // MARK: - Where things are
+
+    /// The repositories in which the images are that need something.
+    private func repositories(of images: [String]) throws -> [Repository] {
+        var repositories: [Repository] = []
+        for name in images {
+            // An entry without a name is named by its digest, and has no repository.
+            guard (try? Digest(parsing: name)) == nil, let origin = try? Reference(parsing: name).repository else {
+                continue
+            }
+            let repository =
+                if case .registry(let mapping) = source { try mapping.repository(for: origin) } else { origin }
+            if !repositories.contains(repository) { repositories.append(repository) }
+            if repositories.count == BlobSources.limit { break }
+        }
+        return repositories
+    }
+
+    private func notThere(_ digest: Digest, in donor: LayoutReader) -> DrayageError {
+        DrayageError(.other, "\(donor.path): \(digest) is not in it, or is damaged there too")
+    }
+
+    private func nobodyHas(_ digest: Digest) -> DrayageError {
+        DrayageError(.other, "\(digest): no image with a name needs it, so there is nowhere to fetch it from")
+    }
+
+    // MARK: - The report
+
+    private func report(of reader: LayoutReader, _ blobs: [Descriptor], _ record: Record) -> Report {
+        let outcome = record.outcome.withLock { $0 }
+        let graph = ImageGraph(documents: reader.documents)
+        let users = reader.images(needing: Set(outcome.failures.keys))
+        let hit = Set(reader.problems.flatMap(\.images) + users.values.joined())
+        var report = Report(command: "repair")
+        report.bundle = reader.path
+        report.bundleByteCount = reader.byteCount
+        report.images = reader.images.map {
+            Report.Image(describing: $0, in: graph, status: hit.contains($0.name) ? .failed : .verified)
+        }
+        report.blobs = outcome.records.sorted
+        let unfixable = reader.problems.filter { problem in
+            problem.code.damagedDigest.map { outcome.failures[$0] == nil } ?? true
+        }
+        report.failures =
+            unfixable.map { Report.Failure(subject: $0.code.damagedDigest?.description ?? reader.path, error: $0) }
+            + outcome.failures.sorted { $0.key < $1.key }.map {
+                Report.Failure(subject: $0.key.description, error: $0.value)
+            }
+        if !unfixable.isEmpty {
+            report.notes = [
+                "what is missing or has another size has no place in \(reader.path); bundle the images again, with --reuse "
+                    + "for what it has"
+            ]
+        }
+        report.totals = Report.Totals(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size })
+        report.totals?.fetchedByteCount = outcome.fetchedByteCount
+        let repairedCount = report.blobs?.count { $0.status == .repaired } ?? 0
+        report.outcome = report.failures.isEmpty ? .done : repairedCount > 0 ? .partial : .failed
+        return report
+    }
+}
+
+extension LayoutError.Code {
+    /// Whether the bytes of a manifest are there, and are not its.
+    fileprivate var isDamagedDocument: Bool {
+        switch self {
+        case .wrongDigest, .invalidDocument: true
+        default: false
+        }
+    }
+}
