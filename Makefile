@@ -15,10 +15,10 @@ BENCH_PACKAGES := nginx-light
 # A build of its own for each set of flags: changing flags builds everything anew.
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 
-SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|Torture|Load|Prune|Interrupted)
+SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|Torture|Load|Prune|Interrupted|Soak)
 
 .DEFAULT_GOAL := build
-.PHONY: help build release test torture demo bench install sanitize format lint clean build-packages test-packages \
+.PHONY: help build release test torture soak demo bench install sanitize format lint clean build-packages test-packages \
 	bench-packages
 
 help: ## list the targets
@@ -41,6 +41,10 @@ torture: export DRAYAGE_PRUNE_KILLS ?= 100
 torture: export DRAYAGE_KILLS ?= 200
 torture: test-packages ## kill servers (50 times), prunes (100), bundles and pushes (200 each), load a server (60 s)
 	$(SWIFT) test --filter 'CommandTests\.((Torture|PruneTorture|Load)Tests|Interrupted)'
+
+soak: export DRAYAGE_SOAK_SECONDS ?= 480
+soak: test-packages ## bundle and push 200 images in a loop for 8 minutes, with faults at 5 % of requests and kills
+	$(SWIFT) test --filter 'CommandTests\.SoakTests'
 
 demo: build-packages ## carry real images from one registry to another, and serve them from the file
 	$(SWIFT) build

@@ -1,0 +1,184 @@
+import Foundation
+import OCI
+import TestSupport
+import Testing
+
+/// Bundles and pushes in a loop over a bad network, killed at random: whatever is completed is whole, and nothing grows.
+///
+/// `DRAYAGE_SOAK_SECONDS` is how long, `DRAYAGE_TORTURE_SEED` makes the faults and the moments the same again.
+@Suite struct SoakTests {
+    private static let seconds = environmentNumber("DRAYAGE_SOAK_SECONDS")
+    /// Fewer where it is one test of many, and one round of it is made.
+    private static let imageCount = seconds == nil ? 20 : 200
+    private static let faultPercentage = 5
+
+    private let terminal: Terminal
+    private let (source, target): (BadSite, BadSite)
+    private let seed = environmentNumber("DRAYAGE_TORTURE_SEED") ?? UInt64.random(in: 0...999_999_999)
+
+    init() throws {
+        terminal = try Terminal()
+        source = try BadSite(seed: seed, percentage: Self.faultPercentage)
+        target = try BadSite(seed: seed + 1, percentage: Self.faultPercentage)
+        var builder = ImageBuilder(seed: 606)
+        let base = try builder.opaqueLayer(byteCount: 200_000)
+        for number in 0..<Self.imageCount {
+            // Most layers are small, as they are everywhere, and some have a mebibyte.
+            let own = try builder.opaqueLayer(byteCount: number % 20 == 0 ? 1 << 20 : 500 + number * 97)
+            let image =
+                number % 50 == 7
+                ? try builder.multiPlatform(sharing: [base, own]) : try builder.image(layers: [base, own])
+            try source.storage.add(image, repository: "team/app-\(number)", tag: "1")
+        }
+        let names = (0..<Self.imageCount).map { "\(source.address)/team/app-\($0):1\n" }
+        try terminal.scratch.write(names.joined(), to: "list.txt")
+    }
+
+    @Test func `whatever is completed is whole, and nothing grows`() async throws {
+        let end = ContinuousClock.now + .seconds(Int64(Self.seconds ?? 0))
+        var random = SplitMix64(seed: seed)
+        var tally = SoakTally()
+        try await terminal.succeed("bundle", "-f", "list.txt", "-o", "whole.tar", "--retries", "8")
+        let whole = try terminal.scratch.read("whole.tar")
+        var round = 0
+        repeat {
+            round += 1
+            try await bundle(round, whole, &tally, using: &random)
+            try await push(round, &tally, using: &random)
+            try tally.noteServers(source.server, target.server)
+        } while ContinuousClock.now < end
+        let faults = source.faultCount + target.faultCount
+        let requests = source.requestCount + target.requestCount
+        print(
+            "soak: seed \(seed), \(round) rounds of \(Self.imageCount) images, \(requests) requests, \(faults) faults, "
+                + tally.summary
+        )
+        #expect(faults > requests / 100)
+        tally.expectNoGrowth()
+    }
+
+    /// Makes the bundle, killed now and then: in the end it is the same, and nothing else is there.
+    private func bundle(
+        _ round: Int,
+        _ whole: [UInt8],
+        _ tally: inout SoakTally,
+        using random: inout SplitMix64
+    ) async throws {
+        let arguments = ["bundle", "-f", "list.txt", "-o", "bundle.tar", "--retries", "8"]
+        try killSometimes(arguments, at: source, &tally, using: &random)
+        // It may have had its name already when it was killed.
+        if !terminal.scratch.contains("bundle.tar") {
+            let outcome = try await terminal.command(arguments).run()
+            try #require(outcome.status == 0, "seed \(seed), round \(round): \(outcome.errorText)")
+            tally.note(outcome, of: "bundle")
+        } else {
+            // The next run removes what that one left.
+            #expect(try await terminal.command(arguments).run().status == 1)
+        }
+        #expect(
+            try terminal.scratch.names() == ["bundle.tar", "list.txt", "whole.tar"],
+            "seed \(seed), round \(round)"
+        )
+        #expect(try terminal.scratch.read("bundle.tar") == whole, "seed \(seed), round \(round)")
+        try await terminal.succeed("verify", "-q", "bundle.tar")
+        tally.byteCount += Int64(whole.count)
+        unlink(terminal.scratch.path("bundle.tar"))
+    }
+
+    /// Pushes the bundle to a place of its own, killed now and then: in the end everything is there.
+    private func push(_ round: Int, _ tally: inout SoakTally, using random: inout SplitMix64) async throws {
+        let place = "round-\(round)"
+        let arguments = ["push", "whole.tar", "\(target.address)/\(place)", "--retries", "8"]
+        try killSometimes(arguments, at: target, &tally, using: &random)
+        let outcome = try await terminal.command(arguments).run()
+        try #require(outcome.status == 0, "seed \(seed), round \(round): \(outcome.errorText)")
+        tally.note(outcome, of: "push")
+        let check = try await terminal.succeed("verify", "whole.tar", "--at", "\(target.server.address)/\(place)")
+        #expect(check.errorText.contains("\(Self.imageCount) images, all verified"))
+    }
+
+    /// Starts a run and kills it after some of its requests, none to three times.
+    private func killSometimes(
+        _ arguments: [String],
+        at site: BadSite,
+        _ tally: inout SoakTally,
+        using random: inout SplitMix64
+    ) throws {
+        for _ in 0..<Int.random(in: 0...3, using: &random) {
+            let moment = site.requestCount + Int.random(in: 0...3 * Self.imageCount, using: &random)
+            let delay = UInt32.random(in: 0...5000, using: &random)
+            if try terminal.kill(arguments, after: delay, once: { site.requestCount >= moment }) {
+                tally.killCount += 1
+            }
+        }
+    }
+}
+
+/// A registry in a process of its own, behind a proxy that lets some of the requests fail.
+private final class BadSite: Sendable {
+    let server: ServeProcess
+    let storage: RegistryStorage
+    private let proxy: FaultProxy
+    private let (requests, faults): (RequestCount, RequestCount)
+
+    init(seed: UInt64, percentage: Int) throws {
+        let terminal = try Terminal()
+        storage = RegistryStorage(root: terminal.scratch.path("registry"))
+        try FileManager.default.createDirectory(atPath: storage.root, withIntermediateDirectories: true)
+        server = try ServeProcess(terminal, ["registry", "-q"])
+        let (requests, faults) = (RequestCount(), RequestCount())
+        let script = FaultProxy.random(seed: seed, percentage: percentage)
+        proxy = try FaultProxy(to: server.address) { request, count in
+            requests.add()
+            guard let fault = script(request, count) else { return nil }
+            faults.add()
+            return fault
+        }
+        (self.requests, self.faults) = (requests, faults)
+    }
+
+    var address: String { proxy.address }
+    var requestCount: Int { requests.value }
+    var faultCount: Int { faults.value }
+}
+
+/// What a soak counts.
+private struct SoakTally {
+    var killCount = 0
+    var byteCount: Int64 = 0
+    /// The most memory of each run that was completed, by its command.
+    private var peaks: [String: [Int64]] = [:]
+    /// How many files both servers had open after each round, and the most memory that they had until then.
+    private var serverFiles: [Int] = []
+    private var serverPeaks: [Int64] = []
+
+    mutating func note(_ outcome: Outcome, of command: String) {
+        peaks[command, default: []].append(outcome.peakResidentByteCount)
+    }
+
+    mutating func noteServers(_ source: ServeProcess, _ target: ServeProcess) throws {
+        serverFiles.append(try source.openFileCount() + target.openFileCount())
+        serverPeaks.append(try source.peakByteCount() + target.peakByteCount())
+    }
+
+    var summary: String {
+        func size(_ count: Int64?) -> String { ByteText.size(count ?? 0) }
+        let runs = peaks.sorted { $0.key < $1.key }.map { command, peaks in
+            "a \(command) took \(size(peaks.first)) at first, \(size(peaks.max())) at most, \(size(peaks.last)) in the end"
+        }
+        return """
+            \(killCount) kills, \(size(byteCount)) in bundles; \(runs.joined(separator: "; ")); the two servers had \
+            \(serverFiles.first ?? 0) files open after the first round, \(serverFiles.last ?? 0) in the end, and \
+            \(size(serverPeaks.first)) and \(size(serverPeaks.last)) of memory
+            """
+    }
+
+    /// Expects that the last rounds took no more than the first.
+    func expectNoGrowth() {
+        // A run's memory depends on what was under way at once, which chance decides, and not on how many runs were before.
+        for peaks in peaks.values { #expect((peaks.last ?? 0) < (peaks.first ?? 0) * 3 / 2 + 16 << 20) }
+        // Connections that a kill has left are closed a little later.
+        #expect((serverFiles.last ?? 0) <= (serverFiles.first ?? 0) + 64)
+        #expect((serverPeaks.last ?? 0) < (serverPeaks.first ?? 0) * 3 / 2 + 16 << 20)
+    }
+}
