@@ -76,6 +76,10 @@ lint: ## fail on anything that the formatter or the house's rules would change
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests fixtures Package.swift
 	! grep -rnE '(TODO|FIXME|XXX|fatalError\(|try!|@unchecked Sendable|nonisolated\(unsafe\))' Sources
 	! grep -rnE '^ *(public |package )?import Foundation$$' Sources
+	# Each suite that SECURITY.md names is there.
+	for suite in $$(grep -oE '[A-Za-z]+Tests\b' SECURITY.md | sort -u); do \
+		grep -rqE "struct $$suite\b" Tests || { echo "SECURITY.md names $$suite, which is no suite"; exit 1; }; \
+	done
 
 clean: ## remove everything that was built
 	rm -rf .build .build-release .build-thread .build-address
