@@ -1,6 +1,6 @@
 import FoundationEssentials
 public import Logging
-import RegistryClient
+package import RegistryClient
 
 /// How registries are reached, and who we are there.
 public struct ConnectionOptions: Sendable {
@@ -18,6 +18,8 @@ public struct ConnectionOptions: Sendable {
     ///
     /// There are more than one where one is slow and the registry sends ranges.
     public var rangeLimit = 8
+    /// When a blob is fetched in ranges, and in which.
+    package var rangePolicy = RangePolicy()
     /// How often something is tried again that failed without any gain; the default outlasts a minute.
     public var retryLimit = 8
     /// The most bytes of a blob that one request to a registry carries, at least 1 MiB.
@@ -66,6 +68,7 @@ public struct ConnectionOptions: Sendable {
         configuration.schemes = schemes
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
         configuration.requestLimit = max(1, parallelism)
+        configuration.ranges = rangePolicy
         configuration.ranges.requestLimit = max(1, rangeLimit)
         configuration.retryLimit = max(0, retryLimit)
         configuration.chunkSize = chunkSize

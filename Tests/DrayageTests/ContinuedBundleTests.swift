@@ -282,7 +282,7 @@ import Testing
 }
 
 extension ScratchDirectory {
-    fileprivate func sameContent(_ name: String, _ other: String) -> Bool {
+    func sameContent(_ name: String, _ other: String) -> Bool {
         FileManager.default.contentsEqual(atPath: path(name), andPath: path(other))
     }
 
