@@ -61,9 +61,6 @@ import Testing
         #expect(blob.status == "failed")
         #expect(blob.cause?.contains("answered 404") == true)
         #expect(failed.failures.first?.message == blob.cause)
-        // What had come is kept, and the next run says so.
-        let next = try await report("bundle", name, "-o", "a.tar")
-        #expect(next.blobs?.contains { $0.status == "kept" } == true)
     }
 
     @Test func `where each went, mounted, sent, or there before`() async throws {

@@ -100,6 +100,9 @@ import Testing
         #expect(totals.fetchedByteCount == large.descriptor.size - Int64(start))
         #expect(totals.keptByteCount == totals.byteCount - (totals.fetchedByteCount ?? 0))
         #expect(continued.withLock { $0 } == [totals.keptByteCount])
+        let blobs = try #require(report.blobs)
+        #expect(blobs.filter { $0.status == .fetched }.map(\.digest) == [large.digest])
+        #expect(blobs.count { $0.status == .kept } == totals.blobCount - 1)
         try await expectSame()
     }
 
