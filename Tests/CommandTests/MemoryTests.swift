@@ -10,11 +10,28 @@ import Testing
         let other = try DockerRegistry()
         try BenchImages.writeLarge(byteCount: layerByteCount, to: source.storage)
         return [
-            try await peak(["bundle", "\(source.address)/bench/large:1", "-o", "bundle.tar"], terminal),
+            try await peak(
+                ["bundle", "\(source.address)/bench/large:1", "-o", "bundle.tar", "--ranges", "1"],
+                terminal
+            ),
             try await peak(["push", "bundle.tar", target.address], terminal),
             try await peak(["push", "bundle.tar", other.address, "--chunk-size", "8MiB"], terminal),
             try await peak(["verify", "bundle.tar"], terminal),
         ]
+    }
+
+    /// Where one connection brings little there are seven more, each with its buffers, whatever the size of the layer is.
+    @Test(arguments: [128 << 20, 256 << 20] as [Int64])
+    func `several connections for one layer take little memory`(layerByteCount: Int64) async throws {
+        let (terminal, source) = (try Terminal(), try DockerRegistry())
+        try BenchImages.writeLarge(byteCount: layerByteCount, to: source.storage)
+        // For each connection about 20 MB in a second.
+        let proxy = try FaultProxy(to: source.address) { request, _ in
+            request.method == "GET" ? .dripping(byteCount: 256 << 10, every: .milliseconds(12)) : nil
+        }
+        let peak = try await peak(["bundle", "\(proxy.address)/bench/large:1", "-o", "bundle.tar"], terminal)
+        #expect(peak < 64 << 20)
+        #expect(proxy.exchanges.count { $0.request.header("Range") != nil } > 4)
     }
 
     /// What `time` says of a run: its child is born small.

@@ -190,7 +190,7 @@ import Testing
         let slow = try FaultProxy(to: source.address) { request, _ in
             guard request.path.hasSuffix("\(layer.digest)") else { return nil }
             isAsked.set(true)
-            return .dripping(byteCount: 1024, every: .milliseconds(20))
+            return .transfer(.stalled(after: 1000))
         }
         let running = try terminal.command(["repair", "b.tar", "--from", slow.address]).start()
         try await until { isAsked.isSet }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The command among other commands: pipes, signals, full disks.
-@Suite(.timeLimit(.minutes(5))) struct ShellTests {
+@Suite(.timeLimit(.minutes(10))) struct ShellTests {
     private let terminal: Terminal
     private let source: Source
     private let name: String

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Work that is cancelled in its middle ends with `CancellationError` and leaves nothing visible.
-@Suite(.timeLimit(.minutes(5))) struct CancellationTests {
+@Suite(.timeLimit(.minutes(10))) struct CancellationTests {
     /// Starts work, cancels it when a first byte of a blob has moved, and gives what it threw.
     private func cancelled(
         _ work: @escaping @Sendable (@escaping ProgressHandler) async throws -> Report

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A bundle that was interrupted is gone on with by the same call.
-@Suite(.timeLimit(.minutes(5))) struct ContinuedBundleTests {
+@Suite(.timeLimit(.minutes(10))) struct ContinuedBundleTests {
     private let workshop: Workshop
     private let source: EmbeddedRegistry
     private let proxy: FaultProxy

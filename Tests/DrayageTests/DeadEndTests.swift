@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What would never end, or only much later, is found out at once.
-@Suite(.timeLimit(.minutes(5))) struct DeadEndTests {
+@Suite(.timeLimit(.minutes(10))) struct DeadEndTests {
     private let workshop: Workshop
 
     init() throws { workshop = try Workshop() }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Each fault by itself: what comes of it is the right bytes or, where it never ends, a clear error and nothing visible.
-@Suite(.timeLimit(.minutes(3)), .printsFaultTable, .limitsCases(to: 24)) struct FaultTableTests {
+@Suite(.timeLimit(.minutes(10)), .printsFaultTable, .limitsCases(to: 24)) struct FaultTableTests {
     @Test(arguments: FaultAtFirst.all)
     func `a fault of every request, once or three times, is survived`(first: FaultAtFirst) async throws {
         var site = try await FaultSite(first.job, script: first.fault)

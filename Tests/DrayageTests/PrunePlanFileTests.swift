@@ -6,7 +6,7 @@ import Testing
 @testable import Drayage
 
 /// Plans that are made now and carried out later.
-@Suite(.timeLimit(.minutes(3)), .serialized) struct PrunePlanFileTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct PrunePlanFileTests {
     /// A plan as it comes back from a file.
     private func throughFile(_ plan: PrunePlan?) throws -> PrunePlan {
         try JSONDecoder().decode(PrunePlan.self, from: try JSONEncoder().encode(try #require(plan)))

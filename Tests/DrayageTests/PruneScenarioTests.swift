@@ -5,7 +5,7 @@ import Testing
 @testable import Drayage
 
 /// Each in every way, and each kept image pulled whole afterwards.
-@Suite(.timeLimit(.minutes(3)), .serialized) struct PruneScenarioTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct PruneScenarioTests {
     @Test(arguments: PruneWay.allCases)
     func `of three repositories exactly the required tags stay`(way: PruneWay) async throws {
         var site = try PruneSite(way)

@@ -8,7 +8,7 @@ import Testing
 @testable import Drayage
 
 /// What only a storage directory has: locks, writers, left-overs, links that lead elsewhere.
-@Suite(.timeLimit(.minutes(3))) struct PruneStorageTests {
+@Suite(.timeLimit(.minutes(10))) struct PruneStorageTests {
     private func base(_ site: PruneSite) -> String { site.storage.root + "/docker/registry/v2" }
 
     private func write(_ text: String, to path: String) throws {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Bundles with a layer that is fetched by several requests at once.
-@Suite(.timeLimit(.minutes(5))) struct RangedBundleTests {
+@Suite(.timeLimit(.minutes(10))) struct RangedBundleTests {
     private static let pieceLength: Int64 = 64 << 10
 
     private let workshop: Workshop

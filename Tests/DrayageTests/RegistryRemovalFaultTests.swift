@@ -8,7 +8,7 @@ import Testing
 @testable import Drayage
 
 /// Removals that are refused, fail in the middle, or meet a registry with ways of its own.
-@Suite(.timeLimit(.minutes(5))) struct RegistryRemovalFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct RegistryRemovalFaultTests {
     private let (index, image): (TestImage, TestImage)
 
     init() throws {

@@ -92,7 +92,7 @@ import Testing
             }
             // 32 at a time, again and again, would have been refused much more often.
             #expect(refusals.withLock { $0 } < 200)
-            #expect(client.registry(repository.registry).slots.count < 32)
+            #expect(client.registry(repository.registry).slots.reductionCount > 0)
         }
     }
 }

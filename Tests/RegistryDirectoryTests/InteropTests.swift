@@ -67,7 +67,7 @@ import Testing
 
     @Test func `what we write the other registry serves, and what it takes we read`() throws { try roundTrip(images()) }
 
-    @Test(.timeLimit(.minutes(5)))
+    @Test(.timeLimit(.minutes(10)))
     func `real images go through both`() throws {
         try roundTrip(DebianImages.make().map { ($0.repository, $0.tag, $0.image) })
     }
