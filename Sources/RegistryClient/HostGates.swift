@@ -38,9 +38,18 @@ final class HostGates: Sendable {
     func note(_ response: inout HTTPResponse, to request: HTTPRequest, context: RequestContext) {
         guard let origin = URLParts.origin(of: request.url) else { return }
         if RetryPolicy.isRetryable(status: response.status) {
-            response.retryAfter = RetryAfter.wait(in: response.headers, clock: clock)
+            response.retryAfter = response.headers.first(name: "Retry-After").flatMap {
+                RetryAfter.wait(
+                    $0,
+                    date: response.headers.first(name: "Date"),
+                    now: clock.secondsSince1970
+                )
+            }
         }
-        let rateLimit = RateLimit(response.headers)
+        let rateLimit = RateLimit(
+            remaining: response.headers.first(name: "RateLimit-Remaining"),
+            limit: response.headers.first(name: "RateLimit-Limit")
+        )
         let closed = response.retryAfter.map { wait in
             Closed(until: clock.now() + wait, cause: response.error(to: request, context: context))
         }
@@ -87,5 +96,12 @@ final class HostGates: Sendable {
     func rateLimit(of url: String) -> RateLimit? {
         guard let origin = URLParts.origin(of: url) else { return nil }
         return hosts.withLock { $0[origin]?.rateLimit }
+    }
+}
+
+extension RegistryClient {
+    /// What a registry last said of its limit, nil where it has said nothing.
+    package func rateLimit(of name: String) -> RateLimit? {
+        transport.hosts.rateLimit(of: registry(name).endpoint.baseURL)
     }
 }

@@ -1,5 +1,3 @@
-import NIOHTTP1
-
 /// The `Retry-After` header.
 ///
 /// Spec: RFC 9110 "Retry-After", "Date/Time Formats".
@@ -7,17 +5,21 @@ enum RetryAfter {
     /// The most that is read: a year stands for everything beyond, and no sum overflows.
     private static let secondLimit: Int64 = 366 * 86_400
 
-    /// How long an answer asks to wait, nil where it does not say.
+    /// Reads how long an answer asks to wait.
     ///
-    /// A date is taken from the answer's own date where it has one: the clock of this machine may be wrong.
-    static func wait(in headers: HTTPHeaders, clock: RetryClock) -> Duration? {
-        guard let text = headers.first(name: "Retry-After")?.trimmed else { return nil }
+    /// - Parameters:
+    ///   - header: the header's value.
+    ///   - date: the answer's own `Date`, from which a date is taken: the clock of this machine may be wrong.
+    ///   - now: the seconds since 1970 by that clock, for an answer without one.
+    /// - Returns: nil where that cannot be read.
+    static func wait(_ header: String, date: String?, now: () -> Int64) -> Duration? {
+        let text = header.trimmed
         if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
             return .seconds(min(Int64(text) ?? secondLimit, secondLimit))
         }
         guard let end = secondsSince1970(text) else { return nil }
-        let now = headers.first(name: "Date").flatMap { secondsSince1970($0.trimmed) } ?? clock.secondsSince1970()
-        return .seconds(min(max(end - now, 0), secondLimit))
+        let start = date.flatMap { secondsSince1970($0.trimmed) } ?? now()
+        return .seconds(min(max(end - start, 0), secondLimit))
     }
 
     /// Reads a date in any of the three forms of HTTP; nil where it is none.
