@@ -39,8 +39,7 @@ enum URLParts {
     /// Registries give URLs with such characters, and a parser that finds one would escape the whole query anew.
     static func legal(_ text: String) -> String {
         let bytes = Array(text.utf8)
-        let authority = text.firstRange(of: "://").map { text[$0.upperBound...].prefix { !"/?#".contains($0) } }
-        let authorityEnd = authority.map { text.utf8.distance(from: text.startIndex, to: $0.endIndex) } ?? 0
+        let authorityEnd = authority(of: text).map { text.utf8.distance(from: text.startIndex, to: $0.endIndex) } ?? 0
         func isLegal(_ index: Int) -> Bool {
             switch bytes[index] {
             case UInt8(ascii: "%"):
@@ -68,7 +67,7 @@ enum URLParts {
 
     /// Adds a parameter to the query, whatever is there already.
     static func appending(_ name: String, _ value: String, to url: String) -> String {
-        "\(url)\(url.contains("?") ? "&" : "?")\(name)=\(percentEncoded(value))"
+        "\(url)\(url.utf8.contains(UInt8(ascii: "?")) ? "&" : "?")\(name)=\(percentEncoded(value))"
     }
 
     /// A value as it may stand in a query.
@@ -89,16 +88,22 @@ enum URLParts {
 
     /// The URL without its query, fragment and user.
     static func redacted(_ text: String) -> String {
-        let path = text.prefix { $0 != "?" && $0 != "#" }
-        guard let scheme = path.firstRange(of: "://") else { return String(path) }
-        let rest = path[scheme.upperBound...]
-        let authority = rest.prefix { $0 != "/" }
-        guard let at = authority.lastIndex(of: "@") else { return String(path) }
-        return String(path[..<scheme.upperBound] + rest[rest.index(after: at)...])
+        let path = String(text.beginning(before: "?#"))
+        guard let authority = authority(of: path), let at = authority.utf8.lastIndex(of: UInt8(ascii: "@")) else {
+            return path
+        }
+        return String(path[..<authority.startIndex] + path[path.utf8.index(after: at)...])
     }
 
     private static func authority(of text: String) -> Substring? {
-        guard let scheme = text.firstRange(of: "://") else { return nil }
-        return text[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard let scheme = text.utf8.firstRange(of: "://".utf8) else { return nil }
+        return text[scheme.upperBound...].beginning(before: "/?#")
+    }
+}
+
+extension StringProtocol where SubSequence == Substring {
+    /// The text up to the first of some bytes: as characters they would hide behind an accent that follows them.
+    fileprivate func beginning(before ends: String) -> Substring {
+        self[..<(utf8.firstIndex { ends.utf8.contains($0) } ?? endIndex)]
     }
 }

@@ -65,6 +65,7 @@ import Testing
         // The first parameter begins the query, a further one goes on with it.
         ("https://r/a", "https://r/a?digest=sha256:0"),
         ("https://r/a?_state=a%2Fb%3D", "https://r/a?_state=a%2Fb%3D&digest=sha256:0"),
+        ("https://r/a?\u{301}", "https://r/a?\u{301}&digest=sha256:0"),
     ])
     func `a parameter is added to a URL`(url: String, expected: String) {
         #expect(URLParts.appending("digest", "sha256:0", to: url) == expected)
@@ -83,6 +84,8 @@ import Testing
         ("https://r/é\"", "https://r/%C3%A9%22"),
         ("https://r/100%?x=%zz%4", "https://r/100%25?x=%25zz%254"),
         ("https://r/a\\b", "https://r/a%5Cb"),
+        // Brackets after the host, though an accent hides its end.
+        ("https://r/\u{301}[x]", "https://r/%CC%81%5Bx%5D"),
     ])
     func `a URL is made legal without touching what is`(url: String, expected: String) {
         #expect(URLParts.legal(url) == expected)
@@ -101,6 +104,12 @@ import Testing
         // An @ in the path hides nothing.
         ("https://r.example/a@sha256:0", "https://r.example/a@sha256:0"),
         ("/a?secret", "/a"),
+        // An accent that follows what separates the parts does not hide it.
+        ("https://r.example/a?\u{301}secret", "https://r.example/a"),
+        ("https://r.example/a#\u{301}secret", "https://r.example/a"),
+        ("https://me:secret@\u{301}r.example/a", "https://\u{301}r.example/a"),
+        ("https://\u{301}me:secret@r.example/a", "https://r.example/a"),
+        ("https://r.example/\u{301}a@b", "https://r.example/\u{301}a@b"),
     ])
     func `what is printed of a URL holds no secret`(url: String, expected: String) {
         #expect(URLParts.redacted(url) == expected)
