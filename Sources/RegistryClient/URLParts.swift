@@ -12,9 +12,13 @@ enum URLParts {
     }
 
     /// The origin of an http or https URL, nil for anything else.
+    ///
+    /// A host is a name or an address in plain ASCII, as DNS and TLS know it. Any other text might be escaped or mapped
+    /// in one way where it is looked at and in another where it is connected to, or equal a name that it is not.
     static func origin(of text: String) -> Origin? {
-        guard let url = URL(string: text), let scheme = url.scheme?.lowercased(), let host = url.host, !host.isEmpty,
-            scheme == "https" || scheme == "http"
+        guard let authority = authority(of: text), authority.utf8.allSatisfy({ $0 < 128 }),
+            let url = URL(string: text), let scheme = url.scheme?.lowercased(), scheme == "https" || scheme == "http",
+            let host = url.host, !host.isEmpty, host.utf8.allSatisfy(hostCharacters.contains)
         else { return nil }
         return Origin(scheme: scheme, host: host.lowercased(), port: url.port ?? (scheme == "https" ? 443 : 80))
     }
@@ -54,6 +58,10 @@ enum URLParts {
         let result = bytes.indices.flatMap { isLegal($0) ? [bytes[$0]] : escape(bytes[$0]) }
         return String(decoding: result, as: UTF8.self)
     }
+
+    private static let hostCharacters = Set(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:".utf8
+    )
 
     /// Spec: RFC 3986 "Characters": reserved and unreserved, without the brackets.
     private static let allowed = Set(
