@@ -113,9 +113,10 @@ package struct DockerConfig: Sendable {
             }
             guard let auth, let data = Data(base64Encoded: auth) else { return nil }
             let text = String(decoding: data, as: UTF8.self)
-            guard let colon = text.firstIndex(of: ":") else { return nil }
+            // In UTF-8, for as a character the colon would hide behind an accent that follows it.
+            guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
             // Docker pads some secrets with zero bytes.
-            let password = text[text.index(after: colon)...].filter { $0 != "\0" }
+            let password = text[text.utf8.index(after: colon)...].filter { $0 != "\0" }
             return Credentials(username: String(text[..<colon]), password: String(password))
         }
     }

@@ -20,6 +20,8 @@ import Testing
         (entry("r.example"), "r.example", "me:secret"),
         // A password may have a colon, and docker pads some with zero bytes.
         (entry("r.example", "me:se:cret\0\0"), "r.example", "me:se:cret"),
+        // The colon is one, though an accent hides it.
+        (entry("r.example", "me:\u{301}secret"), "r.example", "me:\u{301}secret"),
         (#"{"auths":{"r.example":{"username":"me","password":"secret"}}}"#, "r.example", "me:secret"),
         // A port belongs to the name.
         (entry("r.example:5000"), "r.example:5000", "me:secret"),
