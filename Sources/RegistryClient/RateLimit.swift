@@ -19,7 +19,7 @@ package struct RateLimit: Hashable, Sendable {
     private static func quantity(_ text: String) -> (count: Int, window: Duration?)? {
         let parts = text.split(separator: ";").map { $0.split(separator: " ").joined() }
         guard let count = parts.first.flatMap({ Int($0) }), count >= 0 else { return nil }
-        let window = parts.dropFirst().lazy.filter { $0.hasPrefix("w=") }.compactMap { Int32($0.dropFirst(2)) }.first
+        let window = parts.dropFirst().lazy.filter { $0.hasPrefix("w=") }.compactMap { UInt32($0.dropFirst(2)) }.first
         return (count, window.map { .seconds($0) })
     }
 }
