@@ -43,8 +43,10 @@ struct WriteHandle: ~Copyable {
     private init(pointer: OpaquePointer) { unsafe self.pointer = unsafe pointer }
 
     deinit {
-        // Without this, freeing it would complete the archive: zeros for the data that was not written, and the end.
+        // Without this, closing it would complete the archive with zeros for the data that was not written.
         unsafe archive_write_fail(pointer)
+        // What failed is not closed when it is freed, and then the buffer of its output is never freed.
+        unsafe archive_write_close(pointer)
         unsafe archive_write_free(pointer)
     }
 

@@ -22,13 +22,13 @@ package enum TarHeader {
         guard path.utf8.allSatisfy({ 1..<128 ~= $0 }) else {
             throw ArchiveError(.unreadablePath, path: nil, entry: path)
         }
-        // A pax header holds the path once more, beside a few short records.
+        // A pax header holds the path once more, beside a few short records; and closing it adds the end.
         var bytes = [UInt8](repeating: 0, count: 4096 + 2 * path.utf8.count)
         var used = 0
-        try unsafe bytes.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
+        let count = try unsafe bytes.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
             try unsafe write(path: path, byteCount: byteCount, into: UnsafeMutableRawBufferPointer(buffer), &used)
         }
-        bytes.removeSubrange(used...)
+        bytes.removeSubrange(count...)
         return bytes
     }
 
@@ -43,12 +43,15 @@ package enum TarHeader {
         Int((blockSize - byteCount % blockSize) % blockSize)
     }
 
+    /// Writes a header.
+    ///
+    /// - Returns: how many bytes it has. More are used when it is closed.
     private static func write(
         path: String,
         byteCount: Int64,
         into buffer: UnsafeMutableRawBufferPointer,
         _ used: UnsafeMutablePointer<Int>
-    ) throws(ArchiveError) {
+    ) throws(ArchiveError) -> Int {
         let entry = try EntryHandle.make(path: path, byteCount: byteCount)
         // libarchive keeps both pointers until the handle is freed, which is at the end of this function.
         let archive = try WriteHandle.make()
@@ -61,5 +64,6 @@ package enum TarHeader {
             "opening it"
         )
         try archive.check(unsafe archive_write_header(archive.pointer, entry.pointer), "making it", entry: path)
+        return unsafe used.pointee
     }
 }
