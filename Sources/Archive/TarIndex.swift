@@ -24,7 +24,7 @@ package enum TarIndex {
         let archive = try open(descriptor: descriptor, path: path)
         var entries: [TarEntry] = []
         var end: Int64 = 0
-        while let entry = try next(of: archive, path: path) {
+        while let entry = try next(of: archive, path: path, after: entries.last, endingAt: end) {
             guard entries.count < entryLimit else { throw ArchiveError(.tooManyEntries(limit: entryLimit), path: path) }
             end = try endOfData(of: entry, path: path)
             // libarchive skips data by seeking, which succeeds beyond the end of a file.
@@ -69,14 +69,23 @@ package enum TarIndex {
         return archive
     }
 
-    private static func next(of archive: borrowing ReadHandle, path: String) throws(ArchiveError) -> TarEntry? {
+    private static func next(
+        of archive: borrowing ReadHandle,
+        path: String,
+        after last: TarEntry?,
+        endingAt end: Int64
+    ) throws(ArchiveError) -> TarEntry? {
         var pointer: OpaquePointer?
         let status = unsafe archive_read_next_header(archive.pointer, &pointer)
-        if status == ARCHIVE_EOF { return nil }
         // A warning is about what does not matter here (a name in another character set, an odd attribute).
-        guard status == ARCHIVE_OK || status == ARCHIVE_WARN, let pointer = unsafe pointer else {
+        guard [ARCHIVE_OK, ARCHIVE_WARN, ARCHIVE_EOF].contains(status) else {
             throw ArchiveError(.damagedHeader(reason: archive.reason), path: path)
         }
+        // A pax header can name a size that is not the one of the data: what libarchive tells is then not what it skips.
+        if let last, last.kind == .regular, unsafe archive_read_header_position(archive.pointer) != end {
+            throw ArchiveError(.damagedHeader(reason: "its size is not that of its data"), path: path, entry: last.path)
+        }
+        guard status != ARCHIVE_EOF, let pointer = unsafe pointer else { return nil }
         guard let name = unsafe archive_entry_pathname_utf8(pointer) ?? archive_entry_pathname(pointer) else {
             throw ArchiveError(.unreadablePath, path: path)
         }
@@ -105,10 +114,10 @@ package enum TarIndex {
     }
 
     private static func endOfData(of entry: TarEntry, path: String) throws(ArchiveError) -> Int64 {
-        guard let length = TarHeader.paddedLength(entry.byteCount), length >= 0,
+        guard entry.byteCount >= 0, let length = TarHeader.paddedLength(entry.byteCount),
             case (let end, let overflow) = entry.offset.addingReportingOverflow(length), !overflow
         else {
-            throw ArchiveError(.damagedHeader(reason: "impossible size"), path: path)
+            throw ArchiveError(.damagedHeader(reason: "impossible size"), path: path, entry: entry.path)
         }
         return end
     }

@@ -145,14 +145,39 @@ extension Testing.Tag {
         #expect(try failure(header + TarBytes.end).isDamage)
     }
 
+    /// Sizes that libarchive tells while it goes on by another; the first once made a range that ended before it began.
+    @Test(arguments: [
+        ["SCHILY.realsize": "-5"], ["SCHILY.realsize": "513"], ["GNU.sparse.size": "1200"],
+        ["GNU.sparse.name": "other", "GNU.sparse.realsize": "-7"], ["GNU.sparse.map": "", "GNU.sparse.size": "-3"],
+        ["GNU.sparse.numblocks": "0", "GNU.sparse.size": "1200"],
+    ])
+    func `a size that is not that of the data is refused`(records: [String: String]) throws {
+        let file = [TarBytes.File("first", [1, 2, 3, 4, 5])]
+        for others in [[], [TarBytes.File("second", [6])]] {
+            let error = try failure(Self.paxHeader(records) + TarBytes.archive(file + others))
+            #expect(error.isDamage || error.code == .sparseEntry, "\(error)")
+            #expect(error.entry == records["GNU.sparse.name"] ?? "first")
+        }
+        // Where it says nothing else it may be said.
+        try scratch.write(Self.paxHeader(["SCHILY.realsize": "5"]) + TarBytes.archive(file), to: "x.tar")
+        #expect(try index("x.tar").map(\.byteCount) == [5])
+    }
+
+    /// A header of records for the entry that comes next.
+    private static func paxHeader(_ records: [String: String]) -> [UInt8] {
+        let body = records.sorted { $0.key < $1.key }.flatMap { key, value in
+            let record = " \(key)=\(value)\n"
+            // The length counts itself.
+            let count = (1...9).map { record.utf8.count + $0 }.first { "\($0)".utf8.count + record.utf8.count == $0 }
+            return Array("\(count ?? 0)\(record)".utf8)
+        }
+        return TarBytes.header(path: "pax", byteCount: Int64(body.count), type: "x") + body
+            + [UInt8](repeating: 0, count: TarBytes.padding(after: body.count))
+    }
+
     @Test func `a path beyond the limit is refused`() throws {
-        let path = String(repeating: "long/", count: 900)
-        let record = "path=\(path)\n"
-        let line = "\(record.utf8.count + 5) \(record)"
-        let body = Array(line.utf8)
-        var bytes = TarBytes.header(path: "pax", byteCount: Int64(body.count), type: "x")
-        bytes += body + [UInt8](repeating: 0, count: TarBytes.padding(after: body.count))
-        let error = try failure(bytes + TarBytes.archive([TarBytes.File("short", [1])]))
+        let header = Self.paxHeader(["path": String(repeating: "long/", count: 900)])
+        let error = try failure(header + TarBytes.archive([TarBytes.File("short", [1])]))
         #expect(error.code == .pathTooLong(limit: TarIndex.pathLimit))
     }
 
