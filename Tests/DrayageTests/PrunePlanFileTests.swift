@@ -101,7 +101,13 @@ import Testing
     }
 
     /// What of a plan's text is replaced, and by what.
-    @Test(arguments: [("prune-plan.v1", "prune-plan.v2"), (#""repositories":["#, #""repositories":[TWICE,"#)])
+    ///
+    /// The sum of such uploads would have ended the program.
+    @Test(arguments: [
+        ("prune-plan.v1", "prune-plan.v2"), (#""repositories":["#, #""repositories":[TWICE,"#),
+        (#""uploadCount":0"#, #""uploadCount":9223372036854775807"#), (#""uploadCount":0"#, #""uploadCount":-1"#),
+        (#""byteCount":"#, #""byteCount":-"#), (#""freedByteCount":"#, #""freedByteCount":-"#),
+    ])
     func `a plan that this version did not make is refused`(text: String, replacement: String) async throws {
         var site = try PruneSite(.directory)
         try site.addImage("a/app", tag: "1")

@@ -1,18 +1,4 @@
 extension PrunePlan {
-    /// Refuses a plan that was not made by this version, or not for this target.
-    ///
-    /// - Throws: ``DrayageError`` with `usage`.
-    func check(for name: String) throws {
-        guard schema == Self.currentSchema else {
-            throw DrayageError(.usage, "the plan is of the form \(schema), not of \(Self.currentSchema); plan again")
-        }
-        guard target == name else { throw DrayageError(.usage, "the plan is for \(target), not for \(name)") }
-        // What is said of a repository is held against the registry once.
-        guard Set(repositories.map(\.repository)).count == repositories.count else {
-            throw DrayageError(.usage, "the plan names a repository twice, as no plan of drayage does; plan again")
-        }
-    }
-
     /// What would be taken from something that stays, were the plan carried out on the registry as it is now.
     ///
     /// It does not ask how the plan was made: whatever is in the registry and not in the plan stays, and must stay whole.
