@@ -28,7 +28,7 @@ public struct Verifier: Sendable {
         let graph = ImageGraph(documents: reader.documents)
         let blobs = reader.blobs + reader.strayBlobs
         let damaged = try await damage(of: blobs, in: reader)
-        let users = reader.images(needing: Set(damaged.keys))
+        let users = try reader.images(needing: Set(damaged.keys))
         let hit = Set(reader.problems.flatMap(\.images) + users.values.joined())
         var report = Report(command: "verify")
         report.bundle = path

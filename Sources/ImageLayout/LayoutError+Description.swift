@@ -65,6 +65,8 @@ extension LayoutError {
         case .notLayout(let reason): "it is no OCI image layout: \(reason)"
         case .unsupportedVersion(let version): "its layout has version \(version.printable); only 1.0 is known"
         case .tooManyBytes(let count, let limit): "it has \(count) bytes; at most \(limit) are accepted"
+        case .tooManyParts(let limit):
+            "its images have more than \(limit) manifests and blobs, each counted for each image"
         case .unreadable(let reason): "it cannot be read: \(reason.printable)"
         case .endsEarly(let offset): "it ended at byte \(offset) while it was being read"
         case .notRegularFile(let kind): "it is \(kind); a bundle is a file"

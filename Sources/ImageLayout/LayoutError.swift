@@ -52,6 +52,8 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
         case unsupportedVersion(String)
         case tooManyBytes(Int64, limit: Int)
         case unreadable(reason: String)
+        /// The images have more manifests and blobs than are looked at.
+        case tooManyParts(limit: Int)
         /// The file became shorter while it was read.
         case endsEarly(at: Int64)
 

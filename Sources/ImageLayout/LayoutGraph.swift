@@ -9,20 +9,24 @@ struct LayoutGraph {
 
     private let file: OpenFile
     private let ranges: [Digest: Range<Int64>]
+    private let partLimit: Int
+    private var partCount = 0
     private var tops: [Descriptor] = []
     private var digestByName: [String: Digest] = [:]
     private var unreadable: Set<Digest> = []
     private var found: [LayoutError.Code] = []
     private var foundBefore: Set<LayoutError.Code> = []
 
-    init(file: OpenFile, ranges: [Digest: Range<Int64>]) {
+    init(file: OpenFile, ranges: [Digest: Range<Int64>], partLimit: Int) {
         self.file = file
         self.ranges = ranges
+        self.partLimit = partLimit
     }
 
     /// Reads everything beneath an entry of the index.
     ///
-    /// - Throws: ``LayoutError`` when the file cannot be read; what is damaged is a problem, no error.
+    /// - Throws: ``LayoutError`` when the file cannot be read, or with `tooManyParts`; what is damaged is a problem, no
+    ///   error.
     mutating func add(_ top: Descriptor) throws(LayoutError) {
         noteName(of: top)
         tops.append(top)
@@ -34,6 +38,8 @@ struct LayoutGraph {
             let (descriptor, level) = pending[next]
             next += 1
             guard let document = try document(descriptor) else { continue }
+            partCount += 1 + document.blobs.count + document.children.count
+            guard partCount <= partLimit else { throw file.error(.tooManyParts(limit: partLimit)) }
             for blob in document.blobs { note(presenceOf: blob) }
             guard case .index(let index) = document.content else { continue }
             guard level <= ImageIndex.nestingLimit else {
@@ -52,8 +58,11 @@ struct LayoutGraph {
     }
 
     /// What was found, each with the images that need it.
-    func problems() -> [LayoutError] {
-        let users = LayoutUsers(of: Set(found.compactMap(\.damagedDigest)), tops: tops, documents: documents)
+    ///
+    /// - Throws: ``LayoutError`` with `tooManyParts`.
+    func problems() throws(LayoutError) -> [LayoutError] {
+        let damaged = Set(found.compactMap(\.damagedDigest))
+        let users = try LayoutUsers(of: damaged, tops: tops, documents: documents, in: file, partLimit: partLimit)
         return found.map { code in
             let images = code.damagedDigest.map(users.names) ?? []
             return LayoutError(code, .reading, path: file.path, images: images)

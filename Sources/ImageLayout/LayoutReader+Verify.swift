@@ -28,8 +28,11 @@ extension LayoutReader {
     }
 
     /// The names of the images that need some content, in the order of the index; the digest of one without a name.
-    package func images(needing content: Set<Digest>) -> [Digest: [String]] {
-        let users = LayoutUsers(of: content, tops: images.map(\.descriptor) + unnamed, documents: documents)
+    ///
+    /// - Throws: ``LayoutError`` with `tooManyParts`.
+    package func images(needing content: Set<Digest>) throws(LayoutError) -> [Digest: [String]] {
+        let tops = images.map(\.descriptor) + unnamed
+        let users = try LayoutUsers(of: content, tops: tops, documents: documents, in: file, partLimit: partLimit)
         return content.reduce(into: [:]) { $0[$1] = users.names($1) }
     }
 

@@ -9,6 +9,11 @@ package import OCI
 package final class LayoutReader: Sendable {
     /// The most bytes of `index.json`.
     package static let indexByteLimit = 64 << 20
+    /// The most manifests and blobs beneath the entries of the index, each counted for each of these.
+    ///
+    /// All of them are looked at, and what is damaged among them is known by the names of all that need it: a small
+    /// file in which many entries have the same many parts would take hours, and all memory.
+    package static let partLimit = 10_000_000
 
     /// The bundle's name.
     package let path: String
@@ -28,6 +33,7 @@ package final class LayoutReader: Sendable {
 
     let file: OpenFile
     let ranges: [Digest: Range<Int64>]
+    let partLimit: Int
 
     /// The open file, for `pread` and `sendfile` at the offsets of ``range(of:)``.
     ///
@@ -36,13 +42,16 @@ package final class LayoutReader: Sendable {
 
     /// Opens a bundle.
     ///
+    /// - Parameters:
+    ///   - path: the bundle's name.
+    ///   - partLimit: the most manifests and blobs beneath the entries of the index, each counted for each of these.
     /// - Throws: ``LayoutError`` when it cannot be opened, is no uncompressed tar file, is truncated, has an entry that is
-    ///   there twice, leads out of the layout or is no file, or is no image layout.
-    package init(path: String) throws(LayoutError) {
+    ///   there twice, leads out of the layout or is no file, is no image layout, or has too many parts.
+    package init(path: String, partLimit: Int = partLimit) throws(LayoutError) {
         let file = try OpenFile.bundle(at: path)
         let entries = try LayoutEntries(of: file)
         let index = try entries.index(in: file)
-        var graph = LayoutGraph(file: file, ranges: entries.blobs)
+        var graph = LayoutGraph(file: file, ranges: entries.blobs, partLimit: partLimit)
         for descriptor in index.manifests { try graph.add(descriptor) }
         self.path = path
         self.file = file
@@ -51,7 +60,8 @@ package final class LayoutReader: Sendable {
         images = graph.images
         unnamed = index.manifests.filter { $0.imageName == nil }
         documents = graph.documents
-        problems = graph.problems()
+        problems = try graph.problems()
+        self.partLimit = partLimit
     }
 
     /// Where the data of a blob lies in the file; nil where it is not in it.

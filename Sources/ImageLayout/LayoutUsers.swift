@@ -10,13 +10,26 @@ struct LayoutUsers {
     ///   - wanted: what is asked for.
     ///   - tops: the entries of the index.
     ///   - documents: what is beneath them, as far as it is known.
-    init(of wanted: Set<Digest>, tops: [Descriptor], documents: [Digest: Document]) {
+    ///   - file: the bundle.
+    ///   - partLimit: the most manifests and blobs that are looked at, each counted for each image.
+    /// - Throws: ``LayoutError`` with `tooManyParts`.
+    init(
+        of wanted: Set<Digest>,
+        tops: [Descriptor],
+        documents: [Digest: Document],
+        in file: OpenFile,
+        partLimit: Int
+    ) throws(LayoutError) {
         guard !wanted.isEmpty else { return }
+        var partCount = 0
         for top in tops {
+            let name = top.imageName ?? top.digest.description
             var seen: Set<Digest> = [top.digest]
             var pending = [top.digest]
             while let digest = pending.popLast() {
-                if wanted.contains(digest) { note(top.imageName ?? top.digest.description, for: digest) }
+                partCount += 1
+                guard partCount <= partLimit else { throw file.error(.tooManyParts(limit: partLimit)) }
+                if wanted.contains(digest) { namesByDigest[digest, default: []].append(name) }
                 guard let document = documents[digest] else { continue }
                 for next in document.children + document.blobs where seen.insert(next.digest).inserted {
                     pending.append(next.digest)
@@ -27,8 +40,4 @@ struct LayoutUsers {
 
     /// The names of the images that need it, in the order of the index; the digest of one without a name.
     func names(_ digest: Digest) -> [String] { namesByDigest[digest] ?? [] }
-
-    private mutating func note(_ name: String, for digest: Digest) {
-        namesByDigest[digest, default: []].append(name)
-    }
 }

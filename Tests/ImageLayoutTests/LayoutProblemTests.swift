@@ -42,7 +42,7 @@ import Testing
         #expect(!reader.blobs.contains { $0.digest == shared.digest })
         #expect(throws: LayoutError.self) { try reader.verify(shared.descriptor) }
         #expect(throws: LayoutError.self) { try reader.bytes(of: shared.digest, limit: 1 << 20) }
-        let users = reader.images(needing: [shared.digest])
+        let users = try reader.images(needing: [shared.digest])
         #expect(users == [shared.digest: ["r.example/a:1", "r.example/b:1"]])
     }
 
@@ -156,6 +156,23 @@ import Testing
         let reader = try reader(of: layoutFiles(NamedImages([("r.example/wide:1", image)])))
         #expect(reader.problems.last?.code == .tooManyDocuments(top.digest, limit: 10_000))
         #expect(reader.problems.last?.images == ["r.example/wide:1"])
+    }
+
+    @Test(arguments: [false, true])
+    func `what images have beneath them is counted for each of them`(isDamaged: Bool) throws {
+        var builder = ImageBuilder(seed: 11)
+        let image = try builder.image()
+        let files = try layoutFiles(NamedImages([("r.example/a:1", image), ("r.example/b:1", image)]))
+            .filter { !isDamaged || $0.0 != blobPath(image.layers[0].digest) }
+        let path = try scratch.write(handmadeBundle(files), to: "bundle.tar")
+        // The manifest, the config and the layers.
+        let limit = 2 * (2 + image.layers.count)
+        #expect(try LayoutReader(path: path, partLimit: limit).problems.isEmpty == !isDamaged)
+        let error = try #require(throws: LayoutError.self) { try LayoutReader(path: path, partLimit: limit - 1) }
+        #expect(error.code == .tooManyParts(limit: limit - 1))
+        #expect(!error.isContentDamage)
+        let reason = "its images have more than \(limit - 1) manifests and blobs, each counted for each image"
+        #expect(error.description == "reading \(path): \(reason)")
     }
 
     @Test func `a name with two images is a problem`() throws {
