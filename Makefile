@@ -18,8 +18,8 @@ RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-r
 SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|Torture|Load|Prune|Interrupted|Soak)
 
 .DEFAULT_GOAL := build
-.PHONY: help build release test torture soak demo bench install sanitize format lint clean build-packages test-packages \
-	bench-packages
+.PHONY: help build release test torture soak demo bench install sanitize fuzz format lint clean build-packages \
+	test-packages bench-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -69,6 +69,9 @@ sanitize: test-packages ## run all tests under the thread and the address saniti
 	# XCTest and Foundation leak.
 	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build-address
 
+fuzz: build-packages ## try every reader of outside data with hostile input, 60 s each (FUZZ_SECONDS)
+	fixtures/fuzz/fuzz.sh
+
 format: ## format all Swift sources
 	$(SWIFT) format --in-place --parallel --recursive Sources Tests fixtures Package.swift
 
@@ -82,7 +85,7 @@ lint: ## fail on anything that the formatter or the house's rules would change
 	done
 
 clean: ## remove everything that was built
-	rm -rf .build .build-release .build-thread .build-address
+	rm -rf .build .build-release .build-thread .build-address .build-fuzz
 
 build-packages:
 	@$(call install-missing,$(BUILD_PACKAGES))
