@@ -32,14 +32,14 @@ struct BundleRepair: Sendable {
         let broken = blobs.filter { damaged[$0.digest] != nil }
         if !broken.isEmpty {
             progress(.planned(blobCount: broken.count, byteCount: broken.reduce(0) { $0 + $1.size }))
-            let users = layout.reader.images(needing: Set(broken.map(\.digest)))
+            let users = try layout.reader.images(needing: Set(broken.map(\.digest)))
             try await forEachBlobConcurrently(broken, parallelism: parallelism, byteCount: \.size) { blob in
                 try await repair(blob, in: layout, neededBy: users[blob.digest] ?? [], record)
                 return []
             }
         }
         if record.outcome.withLock({ $0.isChanged }) { try await blocking { try layout.sync() } }
-        return report(of: layout.reader, blobs, record)
+        return try report(of: layout.reader, blobs, record)
     }
 
     // MARK: - Manifests
@@ -213,10 +213,10 @@ struct BundleRepair: Sendable {
 
     // MARK: - The report
 
-    private func report(of reader: LayoutReader, _ blobs: [Descriptor], _ record: Record) -> Report {
+    private func report(of reader: LayoutReader, _ blobs: [Descriptor], _ record: Record) throws -> Report {
         let outcome = record.outcome.withLock { $0 }
         let graph = ImageGraph(documents: reader.documents)
-        let users = reader.images(needing: Set(outcome.failures.keys))
+        let users = try reader.images(needing: Set(outcome.failures.keys))
         let hit = Set(reader.problems.flatMap(\.images) + users.values.joined())
         var report = Report(command: "repair")
         report.bundle = reader.path
