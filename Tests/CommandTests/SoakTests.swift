@@ -68,9 +68,7 @@ import Testing
         try killSometimes(arguments, at: source, &tally, using: &random)
         // It may have had its name already when it was killed.
         if !terminal.scratch.contains("bundle.tar") {
-            let outcome = try await terminal.command(arguments).run()
-            try #require(outcome.status == 0, "seed \(seed), round \(round): \(outcome.errorText)")
-            tally.note(outcome, of: "bundle")
+            try await finish(arguments, round, &tally)
         } else {
             // The next run removes what that one left.
             #expect(try await terminal.command(arguments).run().status == 1)
@@ -90,11 +88,22 @@ import Testing
         let place = "round-\(round)"
         let arguments = ["push", "whole.tar", "\(target.address)/\(place)", "--retries", "8"]
         try killSometimes(arguments, at: target, &tally, using: &random)
-        let outcome = try await terminal.command(arguments).run()
-        try #require(outcome.status == 0, "seed \(seed), round \(round): \(outcome.errorText)")
-        tally.note(outcome, of: "push")
+        try await finish(arguments, round, &tally)
         let check = try await terminal.succeed("verify", "whole.tar", "--at", "\(target.server.address)/\(place)")
         #expect(check.errorText.contains("\(Self.imageCount) images, all verified"))
+    }
+
+    /// Runs a command until it is done: where a registry said twice what cannot be, it is given up and is done by the next.
+    private func finish(_ arguments: [String], _ round: Int, _ tally: inout SoakTally) async throws {
+        var outcome = try await terminal.command(arguments).run()
+        for _ in 0..<5 where outcome.status != 0 {
+            tally.failures.append(
+                outcome.errorText.split(separator: "\n").first { $0.hasPrefix("error: ") } ?? "no error"
+            )
+            outcome = try await terminal.command(arguments).run()
+        }
+        try #require(outcome.status == 0, "seed \(seed), round \(round): \(outcome.errorText)")
+        tally.note(outcome, of: arguments[0])
     }
 
     /// Starts a run and kills it after some of its requests, none to three times.
@@ -146,6 +155,8 @@ private final class BadSite: Sendable {
 private struct SoakTally {
     var killCount = 0
     var byteCount: Int64 = 0
+    /// Why runs ended that the next one has completed.
+    var failures: [Substring] = []
     /// The most memory of each run that was completed, by its command.
     private var peaks: [String: [Int64]] = [:]
     /// How many files both servers had open after each round, and the most memory that they had until then.
@@ -167,7 +178,7 @@ private struct SoakTally {
             "a \(command) took \(size(peaks.first)) at first, \(size(peaks.max())) at most, \(size(peaks.last)) in the end"
         }
         return """
-            \(killCount) kills, \(size(byteCount)) in bundles; \(runs.joined(separator: "; ")); the two servers had \
+            \(killCount) kills, \(failures.count) runs given up \(failures), \(size(byteCount)) in bundles; \(runs.joined(separator: "; ")); the two servers had \
             \(serverFiles.first ?? 0) files open after the first round, \(serverFiles.last ?? 0) in the end, and \
             \(size(serverPeaks.first)) and \(size(serverPeaks.last)) of memory
             """
