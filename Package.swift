@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "CLinux"),
 
         .target(name: "OCI", dependencies: ["CLibCrypto"], swiftSettings: sourceSettings),
-        .target(name: "Archive", dependencies: ["CLibArchive"], swiftSettings: sourceSettings),
+        .target(name: "Archive", dependencies: ["CLibArchive", "CZlib"], swiftSettings: sourceSettings),
         .target(name: "ImageLayout", dependencies: ["OCI", "Archive", "CLinux"], swiftSettings: sourceSettings),
         .target(
             name: "RegistryClient",

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A tar file could not be read, or a tar header could not be made.
+/// A tar file or compressed data could not be read, or a tar header could not be made.
 package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong.
     @nonexhaustive
@@ -19,6 +19,10 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
         case pathTooLong(limit: Int)
         /// An entry's path is no text.
         case unreadablePath
+        /// Compressed data is damaged; the library's own text.
+        case damagedData(Compression, reason: String)
+        /// Compressed data becomes far more than it is.
+        case expandsTooFar(limit: Int64)
         /// libarchive refused an operation; its own text.
         case library(operation: String, reason: String)
         /// The system refused an operation; the value of `errno`.
@@ -38,10 +42,10 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
         self.entry = entry
     }
 
-    /// Whether it is a tar file that is damaged.
+    /// Whether it is what it should be, and damaged.
     package var isDamage: Bool {
         switch code {
-        case .truncated, .damagedHeader: true
+        case .truncated, .damagedHeader, .damagedData, .expandsTooFar: true
         default: false
         }
     }
@@ -53,7 +57,8 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
         return "\(operation)\(subject): \(cause)"
     }
 
-    private var cause: String {
+    /// The cause alone; who throws it on adds the subject.
+    package var cause: String {
         switch code {
         case .notTar(let reason): "it is no tar file (\(reason))"
         case .compressed(let filter): "it is compressed with \(filter); decompress it first: \(decompression(filter))"
@@ -64,6 +69,9 @@ package struct ArchiveError: Error, Hashable, Sendable, CustomStringConvertible 
         case .tooManyEntries(let limit): "it has more than \(limit) entries"
         case .pathTooLong(let limit): "the path is longer than \(limit) bytes"
         case .unreadablePath: "an entry's path is neither ASCII nor UTF-8"
+        case .damagedData(let compression, let reason): "it does not decompress with \(compression) (\(reason))"
+        case .expandsTooFar(let limit):
+            "it decompresses to more than \(limit) bytes, which is \(Decompression.limitText)"
         case .library(let operation, let reason): "\(operation): \(reason)"
         case .system(let operation, let errno): "\(operation): \(errorText(errno))"
         }

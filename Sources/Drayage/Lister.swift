@@ -1,4 +1,3 @@
-import FoundationEssentials
 import ImageLayout
 import RegistryClient
 
@@ -97,16 +96,13 @@ public struct Lister: Sendable {
 }
 
 extension LayoutReader {
-    /// The most bytes of a config that are read to learn its platform.
-    private static let configByteLimit = 4 << 20
-
     /// The platform that a single image's config names, nil where there is no such config.
     fileprivate func platform(of top: Digest) throws -> String? {
         guard case .manifest(let manifest) = documents[top]?.content, manifest.config.mediaType.isImageConfig else {
             return nil
         }
-        let bytes = try bytes(of: manifest.config.digest, limit: Self.configByteLimit)
+        let bytes = try bytes(of: manifest.config.digest, limit: ImageConfig.byteLimit)
         // A config is the image's own business: one that says nothing of a platform is no error of the bundle.
-        return (try? JSONDecoder().decode(ImageConfig.self, from: Data(bytes)))?.platform.description
+        return (try? ImageConfig(bytes: bytes))?.platform?.description
     }
 }

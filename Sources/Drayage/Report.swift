@@ -93,6 +93,10 @@ public struct Report: Sendable, Encodable {
         public var fetchedByteCount: Int64?
         /// Requests that were sent.
         public var requestCount: Int?
+        /// Layers whose content was verified too.
+        public var layerCount: Int?
+        /// The bytes of their content, decompressed.
+        public var layerByteCount: Int64?
     }
 
     /// One repository of a listing.

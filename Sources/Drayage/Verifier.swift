@@ -22,14 +22,21 @@ public struct Verifier: Sendable {
     ///
     /// All damage is reported.
     ///
+    /// - Parameters:
+    ///   - path: the bundle.
+    ///   - deep: whether each layer is decompressed too, and what comes of it compared with the `diff_id` in the config.
+    ///     A layer that becomes more than 1 GiB and 1,100 times its own size is damage.
+    /// - Returns: what was checked, and what is wrong.
     /// - Throws: `LayoutError` where the file cannot be read as a bundle at all, `CancellationError`.
-    public func verify(bundle path: String) async throws -> Report {
+    public func verify(bundle path: String, deep: Bool = false) async throws -> Report {
         let reader = try await blocking { try LayoutReader(path: path) }
+        let layers = deep ? try await LayerVerification(of: reader) : nil
         let graph = ImageGraph(documents: reader.documents)
         let blobs = reader.blobs + reader.strayBlobs
-        let damaged = try await damage(of: blobs, in: reader)
+        let damaged = try await damage(of: blobs, in: reader, layers)
         let users = try reader.images(needing: Set(damaged.keys))
-        let hit = Set(reader.problems.flatMap(\.images) + users.values.joined())
+        let problems = reader.problems + (try await layers?.errors() ?? [])
+        let hit = Set(problems.flatMap(\.images) + users.values.joined())
         var report = Report(command: "verify")
         report.bundle = path
         report.bundleByteCount = reader.byteCount
@@ -37,9 +44,10 @@ public struct Verifier: Sendable {
             Report.Image(describing: $0, in: graph, status: hit.contains($0.name) ? .failed : .verified)
         }
         report.failures =
-            reader.problems.map { Report.Failure(subject: $0.code.damagedDigest?.description ?? path, error: $0) }
+            problems.map { Report.Failure(subject: $0.code.damagedDigest?.description ?? path, error: $0) }
             + damaged.sorted { $0.key < $1.key }.map { Report.Failure(subject: $0.key.description, error: $0.value) }
         report.totals = Report.Totals(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size })
+        layers?.describe(in: &report)
         report.outcome = report.failures.isEmpty ? .done : .failed
         return report
     }
@@ -79,15 +87,21 @@ public struct Verifier: Sendable {
         }
     }
 
-    /// Finds out which blobs of a bundle are damaged, and how.
+    /// Finds out which blobs of a bundle are damaged, and how; and what their layers hold, where that is to be verified.
     ///
     /// - Throws: `CancellationError` alone.
-    func damage(of blobs: [Descriptor], in reader: LayoutReader) async throws -> [Digest: LayoutError] {
+    func damage(
+        of blobs: [Descriptor],
+        in reader: LayoutReader,
+        _ layers: LayerVerification? = nil
+    ) async throws -> [Digest: LayoutError] {
         progress(.planned(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size }))
         let damage = Mutex<[Digest: LayoutError]>([:])
-        try await forEachConcurrently(blobs, limit: ProcessInfo.processInfo.activeProcessorCount) { blob in
+        let processorCount = ProcessInfo.processInfo.activeProcessorCount
+        let limit = layers == nil ? processorCount : min(processorCount, LayerVerification.limit)
+        try await forEachConcurrently(blobs, limit: limit) { blob in
             do {
-                try await verify(blob, of: reader)
+                try await verify(blob, of: reader, layers)
             } catch let error as LayoutError {
                 damage.withLock { $0[blob.digest] = error }
             }
@@ -96,12 +110,17 @@ public struct Verifier: Sendable {
         return damage.withLock { $0 }
     }
 
-    private func verify(_ blob: Descriptor, of reader: LayoutReader) async throws {
+    private func verify(_ blob: Descriptor, of reader: LayoutReader, _ layers: LayerVerification?) async throws {
         progress(.blobStarted(blob.digest, byteCount: blob.size))
         try await blocking { checkCancellation in
-            try reader.verify(blob) { byteCount in
+            func advanced(_ byteCount: Int64) throws {
                 try checkCancellation()
-                progress(.blobAdvanced(blob.digest, byteCount: byteCount))
+                if byteCount > 0 { progress(.blobAdvanced(blob.digest, byteCount: byteCount)) }
+            }
+            if let layers, layers.concern(blob) {
+                try layers.verify(blob, advanced)
+            } else {
+                try reader.verify(blob, advanced: advanced)
             }
         }
         progress(.blobFinished(blob.digest))

@@ -109,12 +109,13 @@ struct ReportText {
         case ("verify", _):
             let place = report.target ?? report.bundle ?? ""
             let content = totals.map { $0.blobCount > 0 ? ", \(blobs), \(size)" : "" } ?? ""
-            return "\(place): \(images)\(content), all verified\(left)"
+            return "\(place): \(images)\(content), all verified\(layers)\(left)"
         case ("repair", _):
             let repaired = (report.blobs ?? []).filter { $0.status == .repaired }
             let place = "\(report.bundle ?? ""): \(images), \(blobs), \(size)"
             guard !repaired.isEmpty else { return "\(place), nothing is damaged" }
-            let repairs = "\(Count.text(repaired.count, "blob")) (\(Self.size(totals?.fetchedByteCount)))"
+            let repairs =
+                "\(Count.text(repaired.count, "blob")) (\(Self.size(repaired.reduce(0) { $0 + $1.byteCount })))"
             let rest = report.failures.isEmpty ? "all verified" : "\(report.failures.count) still damaged"
             return "\(place); repaired \(repairs), \(rest)"
         case ("prune", _):
@@ -124,6 +125,12 @@ struct ReportText {
         default:
             return nil
         }
+    }
+
+    /// What was verified beyond the blobs themselves.
+    private var layers: String {
+        guard let totals = report.totals, let count = totals.layerCount else { return "" }
+        return ", with the content of \(Count.text(count, "layer")) (\(Self.size(totals.layerByteCount)))"
     }
 
     /// Where the bytes of a bundle came from, besides registries.

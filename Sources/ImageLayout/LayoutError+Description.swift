@@ -85,8 +85,27 @@ extension LayoutError {
         case .wrongDigest(let expected, let actual): "what should be \(expected) is \(actual)"
         case .invalidDocument(let digest, let error): "\(digest): \(error.description)"
         case .tooManyDocuments(let digest, let limit): "\(digest) has more than \(limit) manifests beneath it"
+        default: layerDamage
+        }
+    }
+
+    private var layerDamage: String? {
+        switch code {
+        case .brokenLayer(let digest, let error): "the layer \(digest): \(error.cause)"
+        case .wrongCompression(let layer, let manifest, let declared, let actual):
+            "the layer \(layer) is said to be \(Self.text(declared)) by the manifest \(manifest), "
+                + "and is \(actual == nil ? "not" : Self.text(actual))"
+        case .wrongContent(let layer, let config, let expected, let actual):
+            "the content of the layer \(layer) should be \(expected), as the config \(config) says, and is \(actual)"
+        case .wrongLayerCount(let manifest, let config, let layers, let diffIDs):
+            "the manifest \(manifest) and its config \(config) do not have the same number of layers: "
+                + "\(layers) and \(diffIDs)"
         default: nil
         }
+    }
+
+    private static func text(_ compression: Compression?) -> String {
+        compression.map { "compressed with \($0)" } ?? "uncompressed"
     }
 }
 

@@ -63,6 +63,14 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
         case wrongDigest(expected: Digest, actual: Digest)
         case invalidDocument(Digest, DocumentError)
         case tooManyDocuments(Digest, limit: Int)
+        /// A layer that is what its digest says, and does not decompress.
+        case brokenLayer(Digest, ArchiveError)
+        /// How a layer is compressed as its manifest says and as it is; nil where it is in none of the known ways.
+        case wrongCompression(layer: Digest, manifest: Digest, declared: Compression?, actual: Compression?)
+        /// The digest of a layer's content as a config says and as it is.
+        case wrongContent(layer: Digest, config: Digest, expected: Digest, actual: Digest)
+        /// How many layers a manifest has, and of how many its config says what they hold.
+        case wrongLayerCount(manifest: Digest, config: Digest, layers: Int, diffIDs: Int)
 
         // Both.
         /// What it is, in words.
@@ -94,11 +102,13 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension LayoutError.Code {
-    /// The content that is damaged, where this is about damage.
+    /// The content that is damaged, where this is about damage; where two disagree, the one that fewer images need.
     package var damagedDigest: Digest? {
         switch self {
         case .missing(let digest), .wrongSize(let digest, _, _), .wrongDigest(let digest, _),
-            .invalidDocument(let digest, _), .tooManyDocuments(let digest, _):
+            .invalidDocument(let digest, _), .tooManyDocuments(let digest, _), .brokenLayer(let digest, _),
+            .wrongCompression(_, let digest, _, _), .wrongContent(_, let digest, _, _),
+            .wrongLayerCount(let digest, _, _, _):
             digest
         default: nil
         }

@@ -46,16 +46,22 @@ extension LayoutReader {
     /// - Throws: what `advanced` throws, or ``LayoutError`` with `missing`, `wrongSize` or `wrongDigest`, or with the
     ///   system's reason.
     package func verify(_ blob: Descriptor, advanced: (_ byteCount: Int64) throws -> Void = { _ in }) throws {
-        guard let range = ranges[blob.digest] else { throw file.error(.missing(blob.digest)) }
-        let size = Int64(range.count)
-        guard size == blob.size else {
-            throw file.error(.wrongSize(blob.digest, expected: blob.size, actual: size))
-        }
+        let range = try wholeRange(of: blob)
         let hasher = DigestHasher(algorithm: blob.digest.algorithm)
         try file.digest(range, into: hasher, advanced: advanced)
         let actual = try file.finish(hasher)
         guard actual == blob.digest else {
             throw file.error(.wrongDigest(expected: blob.digest, actual: actual))
         }
+    }
+
+    /// Where a blob lies that is there in its size.
+    func wholeRange(of blob: Descriptor) throws(LayoutError) -> Range<Int64> {
+        guard let range = ranges[blob.digest] else { throw file.error(.missing(blob.digest)) }
+        let size = Int64(range.count)
+        guard size == blob.size else {
+            throw file.error(.wrongSize(blob.digest, expected: blob.size, actual: size))
+        }
+        return range
     }
 }

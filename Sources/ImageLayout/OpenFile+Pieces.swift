@@ -2,7 +2,7 @@ import OCI
 
 extension OpenFile {
     /// What is read at a time: more is no faster, and many blobs are read at once.
-    private static let pieceLength = 128 << 10
+    static let pieceLength = 128 << 10
 
     /// Adds a range to a digest.
     ///

@@ -88,7 +88,8 @@ package struct Document: Sendable {
         return (try fields.content(as: type), type)
     }
 
-    private static func reason(of error: any Error) -> String {
+    /// Says in words what is wrong with a JSON text.
+    static func reason(of error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, let context): "\(path(context, key)) is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
@@ -138,7 +139,7 @@ extension Document {
     }
 }
 
-/// A manifest or an index that cannot be carried.
+/// A manifest or an index that cannot be carried, or a config that cannot be read.
 package struct DocumentError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What is wrong with it.
     @nonexhaustive
@@ -150,6 +151,8 @@ package struct DocumentError: Error, Hashable, Sendable, CustomStringConvertible
         case schema1
         case tooManyChildren(count: Int)
         case nestedTooDeep
+        case configTooLarge(byteCount: Int)
+        case unreadableConfig(reason: String)
     }
 
     /// What is wrong with it.
@@ -172,6 +175,9 @@ package struct DocumentError: Error, Hashable, Sendable, CustomStringConvertible
         case .tooManyChildren(let count):
             "the image has \(count) manifests; at most \(ImageIndex.childLimit) are accepted"
         case .nestedTooDeep: "its indexes are nested more than \(ImageIndex.nestingLimit) deep"
+        case .configTooLarge(let count):
+            "the config has \(count) bytes; at most \(ImageConfig.byteLimit) are accepted"
+        case .unreadableConfig(let reason): "the config cannot be read: \(reason.printableExcerpt)"
         }
     }
 }

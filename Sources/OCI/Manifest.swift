@@ -27,14 +27,3 @@ package struct ImageIndex: Hashable, Sendable {
     /// What this index refers to, where it is a referrer.
     package let subject: Descriptor?
 }
-
-/// The part of an image's config that Drayage reads.
-///
-/// Spec: image "OCI Image Configuration".
-package struct ImageConfig: Hashable, Sendable, Decodable {
-    /// What the image runs on.
-    package let platform: Platform
-
-    /// Decodes the config's own platform fields.
-    package init(from decoder: any Decoder) throws { platform = try Platform(from: decoder) }
-}

@@ -41,6 +41,8 @@ struct ReportDocument: Decodable {
         let reusedByteCount: Int64?
         let fetchedByteCount: Int64?
         let requestCount: Int?
+        let layerCount: Int?
+        let layerByteCount: Int64?
     }
 
     struct Quota: Decodable {

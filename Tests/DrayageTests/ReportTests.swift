@@ -38,6 +38,8 @@ import Testing
         report.totals?.keptByteCount = 7
         report.totals?.reusedByteCount = 8
         report.totals?.fetchedByteCount = 9
+        report.totals?.layerCount = 10
+        report.totals?.layerByteCount = 11
         report.notes = ["it has moved"]
         report.partial = "b.tar.partial"
         let encoder = JSONEncoder()
@@ -55,8 +57,8 @@ import Testing
                 {"needed":0,"registry":"short.io","remaining":7}],\
                 "repositories":[{"repository":"a","tags":["1"]}],\
                 "schema":"dev.drayage.report.v1","target":"target.io",\
-                "totals":{"blobCount":1,"byteCount":2,"fetchedByteCount":9,"keptByteCount":7,"mountCount":5,"requestCount":6,\
-                "reusedByteCount":8,"uploadByteCount":4,"uploadCount":3}}
+                "totals":{"blobCount":1,"byteCount":2,"fetchedByteCount":9,"keptByteCount":7,"layerByteCount":11,"layerCount":10,\
+                "mountCount":5,"requestCount":6,"reusedByteCount":8,"uploadByteCount":4,"uploadCount":3}}
                 """
         )
     }

@@ -60,8 +60,12 @@ struct Workshop: Sendable {
             .push(bundle: path(file), to: mapping, options: options)
     }
 
-    func verify(_ file: String = "bundle.tar") async throws -> Report {
-        try await Verifier(connections: connections).verify(bundle: path(file))
+    func verify(
+        _ file: String = "bundle.tar",
+        deep: Bool = false,
+        progress: @escaping ProgressHandler = { _ in }
+    ) async throws -> Report {
+        try await Verifier(connections: connections, progress: progress).verify(bundle: path(file), deep: deep)
     }
 
     func verify(_ file: String = "bundle.tar", at target: String) async throws -> Report {

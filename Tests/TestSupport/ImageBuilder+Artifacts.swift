@@ -25,12 +25,14 @@ extension ImageBuilder {
     ///
     /// - Parameters:
     ///   - payload: the one layer's bytes.
+    ///   - layer: the one layer, where it is not just a payload.
     ///   - type: the artifact's type.
     ///   - subject: what it refers to, where it is a signature or the like.
     /// - Returns: an OCI manifest, whatever the family.
     /// - Throws: never, unless OpenSSL or zlib refuse.
     package func artifact(
         payload: [UInt8] = Array("a chart".utf8),
+        layer: TestBlob? = nil,
         type: String = "application/vnd.cncf.helm.config.v1+json",
         subject: TestImage? = nil
     ) throws -> TestImage {
@@ -39,11 +41,13 @@ extension ImageBuilder {
             mediaType: MediaType(rawValue: "application/vnd.oci.empty.v1+json"),
             algorithm: algorithm
         )
-        let layer = try TestBlob(
-            bytes: payload,
-            mediaType: MediaType(rawValue: "application/octet-stream"),
-            algorithm: algorithm
-        )
+        let layer =
+            try layer
+            ?? TestBlob(
+                bytes: payload,
+                mediaType: MediaType(rawValue: "application/octet-stream"),
+                algorithm: algorithm
+            )
         let json = ManifestJSON(
             mediaType: Family.oci.manifest.rawValue,
             artifactType: type,

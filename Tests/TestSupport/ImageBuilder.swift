@@ -74,6 +74,7 @@ package struct ImageBuilder: Sendable {
     ///   - command: what it runs.
     ///   - annotations: the manifest's own annotations.
     ///   - saysMediaType: whether the manifest has a `mediaType` field, which OCI leaves open.
+    ///   - configBytes: a config of other bytes than those that fit.
     /// - Returns: the image, in the builder's family.
     /// - Throws: never, unless OpenSSL or zlib refuse.
     package mutating func image(
@@ -81,7 +82,8 @@ package struct ImageBuilder: Sendable {
         platform: Platform = linuxAMD64,
         command: [String] = ["/bin/sh"],
         annotations: [String: String]? = nil,
-        saysMediaType: Bool = true
+        saysMediaType: Bool = true,
+        configBytes: [UInt8]? = nil
     ) throws -> TestImage {
         let layers = try layers ?? [layer()]
         let json = ConfigJSON(
@@ -93,7 +95,11 @@ package struct ImageBuilder: Sendable {
             rootfs: ConfigJSON.RootFS(diffIDs: layers.compactMap(\.diffID?.description)),
             history: layers.map { _ in ConfigJSON.Step() }
         )
-        let config = try TestBlob(bytes: try encoded(json), mediaType: family.config, algorithm: algorithm)
+        let config = try TestBlob(
+            bytes: try configBytes ?? encoded(json),
+            mediaType: family.config,
+            algorithm: algorithm
+        )
         let manifest = ManifestJSON(
             mediaType: saysMediaType ? family.manifest.rawValue : nil,
             config: DescriptorJSON(config),
