@@ -49,7 +49,11 @@ struct BundleRepair: Sendable {
         var layout = opened
         // As deep as indexes go.
         for _ in 0...ImageIndex.nestingLimit {
-            let damaged = layout.reader.problems.filter { $0.code.isDamagedDocument }
+            // What could not be had once is not asked for again.
+            let failed = record.outcome.withLock { Set($0.failures.keys) }
+            let damaged = layout.reader.problems.filter { problem in
+                problem.code.isDamagedDocument && !(problem.code.damagedDigest.map(failed.contains) ?? false)
+            }
             guard !damaged.isEmpty else { break }
             var isBetter = false
             for problem in damaged {
@@ -71,14 +75,18 @@ struct BundleRepair: Sendable {
     ) async throws -> Bool {
         let attempts = AttemptCount()
         do {
-            let (document, origin) = try await document(digest, neededBy: problem.images, attempts)
+            let (document, origin) = try await document(
+                digest,
+                neededBy: names(problem.images, in: layout.reader),
+                attempts
+            )
             guard try await blocking({ try layout.write(document) }) else { return false }
             var entry = Report.Blob(document.descriptor, .repaired)
             (entry.source, entry.attempts) = (origin, donor == nil ? attempts.value : nil)
             entry.movedByteCount = document.descriptor.size
             record.outcome.withLock { [entry] outcome in
                 outcome.records.note(entry)
-                outcome.fetchedByteCount += document.descriptor.size
+                if donor == nil { outcome.fetchedByteCount += document.descriptor.size }
                 outcome.isChanged = true
                 outcome.failures[digest] = nil
             }
@@ -124,7 +132,6 @@ struct BundleRepair: Sendable {
     ) async throws {
         guard let slot = layout.slot(for: blob) else { return }
         let attempts = AttemptCount()
-        progress(.blobStarted(blob.digest, byteCount: blob.size))
         func end(_ status: Report.BlobStatus, from origin: String?, _ error: (any Error)?) {
             progress(error == nil ? .blobFinished(blob.digest) : .blobFailed(blob.digest))
             record.outcome.withLock { outcome in
@@ -135,16 +142,19 @@ struct BundleRepair: Sendable {
                 outcome.records.note(entry)
                 outcome.failures[blob.digest] = error
                 outcome.isChanged = true
-                if error == nil { outcome.fetchedByteCount += blob.size }
+                if error == nil, donor == nil { outcome.fetchedByteCount += blob.size }
             }
         }
         do {
             if let donor {
+                progress(.blobStarted(blob.digest, byteCount: blob.size))
                 guard try await copy(to: slot, from: donor) else { throw notThere(blob.digest, in: donor) }
                 return end(.repaired, from: donor.path, nil)
             }
             var failure: (any Error)?
-            for repository in try repositories(of: images) {
+            for repository in try repositories(of: names(images, in: layout.reader)) {
+                // What another has sent in vain does not count.
+                progress(.blobStarted(blob.digest, byteCount: blob.size))
                 do {
                     try await attempts.counting {
                         try await client.fetchBlob(blob, from: repository, into: place(of: slot))
@@ -186,6 +196,12 @@ struct BundleRepair: Sendable {
     }
 
     // MARK: - Where things are
+
+    /// The images among some that have the name of a repository: other programs' names may be no more than a tag.
+    private func names(_ images: [String], in reader: LayoutReader) -> [String] {
+        let known = Set(reader.images.filter(\.namesRepository).map(\.name))
+        return images.filter(known.contains)
+    }
 
     /// The repositories in which the images are that need something.
     private func repositories(of images: [String]) throws -> [Repository] {
@@ -251,7 +267,7 @@ extension LayoutError.Code {
     /// Whether the bytes of a manifest are there, and are not its.
     fileprivate var isDamagedDocument: Bool {
         switch self {
-        case .wrongDigest, .invalidDocument: true
+        case .wrongDigest: true
         default: false
         }
     }

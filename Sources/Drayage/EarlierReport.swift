@@ -8,6 +8,8 @@ public struct EarlierReport: Sendable {
             let status: String
         }
 
+        struct Removed: Decodable {}
+
         struct Failure: Decodable {
             let subject: String
         }
@@ -16,7 +18,9 @@ public struct EarlierReport: Sendable {
         let command: String
         let outcome: Report.Outcome
         let target: String?
+        let bundle: String?
         let images: [Image]
+        let removed: Removed?
         let failures: [Failure]
         let plan: PrunePlan?
         let unfinished: [RepositoryPath]?
@@ -52,6 +56,7 @@ public struct EarlierReport: Sendable {
     ///
     /// - Throws: ``DrayageError`` with `usage` where no bundle was made, or nothing failed.
     public func missingImages() throws -> [Reference] {
+        try requireRun(document.bundle != nil)
         guard document.outcome != .failed else {
             throw DrayageError(
                 .usage,
@@ -74,6 +79,7 @@ public struct EarlierReport: Sendable {
     /// - Throws: ``DrayageError`` with `usage` where the push was to another target, or no image failed.
     public func unpushedImages(to target: RegistryTarget) throws -> Set<String> {
         try check(target.description)
+        try requireRun(!document.images.contains { $0.status == Report.Status.planned.rawValue })
         let names = document.images.filter { $0.status == Report.Status.failed.rawValue }.map(\.reference)
         guard !names.isEmpty else { throw nothingFailed }
         return Set(names)
@@ -87,8 +93,18 @@ public struct EarlierReport: Sendable {
         guard let plan = document.plan else {
             throw DrayageError(.usage, "the run of which \(path) tells ended without a plan; run it again")
         }
+        try requireRun(document.removed != nil)
         guard !document.failures.isEmpty else { throw nothingFailed }
         return document.unfinished.map { plan.limited(to: Set($0)) } ?? plan
+    }
+
+    /// Refuses the report of a run that was only to show what it would do.
+    private func requireRun(_ wasRun: Bool) throws {
+        guard !wasRun else { return }
+        throw DrayageError(
+            .usage,
+            "the run of which \(path) tells was only to show what it would do; run it without that"
+        )
     }
 
     private var nothingFailed: DrayageError {

@@ -37,9 +37,11 @@ package final class LayoutRepair: Sendable {
 
     /// The same bundle, read again: what a damaged manifest leads to is known only when that is whole.
     ///
-    /// - Throws: ``LayoutError`` as when it is read.
+    /// - Throws: ``LayoutError`` as when it is read, and with `replaced` where its name is another file's now.
     package func readAgain() throws(LayoutError) -> LayoutRepair {
-        LayoutRepair(reader: try LayoutReader(path: reader.path), file: file)
+        let reader = try LayoutReader(path: reader.path)
+        guard try file.status().isSameFile(as: reader.file.status()) else { throw file.error(.replaced) }
+        return LayoutRepair(reader: reader, file: file)
     }
 
     /// The place of a blob or a manifest.

@@ -24,13 +24,15 @@ final class BlobDownload: Sendable {
         /// The entity tag of the bytes so far.
         var entityTag: String?
         var furthest: Int64 = 0
+        /// The beginning that the place knows of.
+        var noted: Int64 = 0
+        var isCatchingUp = false
         var receivedCount: Int64 = 0
     }
 
     private let blob: Descriptor
     private let context: RequestContext
     private let place: BlobPlace
-    private let pieceLength: Int64
     private let state: Mutex<State>
 
     /// The most bytes that were there at one time.
@@ -46,7 +48,6 @@ final class BlobDownload: Sendable {
         self.blob = blob
         self.context = context
         self.place = place
-        self.pieceLength = pieceLength
         let (start, hasPrefix) = (prefix?.byteCount ?? 0, prefix != nil)
         state = Mutex(
             State(
@@ -103,6 +104,8 @@ final class BlobDownload: Sendable {
     /// - Throws: ``RegistryError`` for another size, ``RangeRefused``, ``PieceEnded``.
     func begin(_ head: HTTPResponseHead, of request: Request) throws -> Bool {
         try state.withLock { state in
+            // What was asked for is nobody's any more.
+            guard state.pieces[request.piece] != nil else { throw PieceEnded() }
             switch head.status {
             case .ok:
                 if let length = head.contentLength, length != blob.size {
@@ -137,7 +140,9 @@ final class BlobDownload: Sendable {
     /// - Throws: ``RegistryError`` for more than there may be, ``PieceEnded``, what the sink throws.
     func take(_ bytes: RawSpan, of request: Request) throws {
         let (offset, count) = try state.withLock { state in
-            guard let piece = state.pieces[request.piece] else { throw PieceEnded() }
+            guard let piece = state.pieces[request.piece], state.pieces.isSingle || !piece.isWhole else {
+                throw PieceEnded()
+            }
             let end = piece.position + Int64(bytes.byteCount)
             guard end <= request.range?.upperBound ?? blob.size else {
                 state.isSpoiled = true
@@ -193,6 +198,8 @@ final class BlobDownload: Sendable {
 
     private func note(_ state: inout State) throws {
         let prefix = state.pieces.prefixEnd
+        guard prefix > state.noted else { return }
+        state.noted = prefix
         state.furthest = max(state.furthest, prefix)
         do {
             try place.note(prefix)
@@ -205,8 +212,8 @@ final class BlobDownload: Sendable {
         let lost = state.pieces.prefixEnd
         guard lost > 0 || state.isSpoiled else { return }
         state.verifier = BlobVerifier(blob, context: context)
-        state.pieces = BlobPieces(from: 0, to: blob.size, length: pieceLength)
-        (state.isSpoiled, state.hasPrefix) = (false, false)
+        state.pieces = state.pieces.begunAnew(from: 0)
+        (state.isSpoiled, state.hasPrefix, state.noted) = (false, false, 0)
         if lost > 0 { place.restarting(lost) }
     }
 
@@ -229,6 +236,9 @@ final class BlobDownload: Sendable {
 extension BlobDownload {
     /// How many bytes of a piece are there, counted from the blob's beginning.
     func position(of id: Int) -> Int64 { state.withLock { $0.pieces[id]?.position ?? blob.size } }
+
+    /// Whether the bytes are wrong, so that all of them have to come again.
+    var isSpoiled: Bool { state.withLock { $0.isSpoiled } }
 
     /// How many bytes of a piece are not there.
     func missingCount(of id: Int) -> Int64 { state.withLock { $0.pieces[id].map { $0.end - $0.position } ?? 0 } }
@@ -257,13 +267,23 @@ extension BlobDownload {
     /// Gives a piece back.
     func release(_ id: Int) { state.withLock { $0.pieces.release(id) } }
 
-    /// Digests what has been written ahead, as far as the beginning has come to it.
+    /// Digests what has been written ahead, as far as the beginning has come to it; one task does that for all.
     ///
     /// - Throws: `CancellationError`, what reading throws.
     func catchUp() async throws {
-        while try catchUpStep() {
-            try Task.checkCancellation()
-            await Task.yield()
+        let isFirst = state.withLock { state in
+            defer { state.isCatchingUp = true }
+            return !state.isCatchingUp
+        }
+        guard isFirst else { return }
+        do {
+            while try catchUpStep() {
+                try Task.checkCancellation()
+                await Task.yield()
+            }
+        } catch {
+            state.withLock { $0.isCatchingUp = false }
+            throw error
         }
     }
 
@@ -273,7 +293,11 @@ extension BlobDownload {
         guard let read = place.read else { return false }
         return try state.withLock { state in
             let (start, end) = (state.verifier.byteCount, state.pieces.prefixEnd)
-            guard start < end else { return false }
+            guard start < end else {
+                // At once, so that whoever brings more from now on does it himself.
+                state.isCatchingUp = false
+                return false
+            }
             try state.verifier.take(start..<min(start + stepLength, end), read)
             state.pieces.forget(before: state.verifier.byteCount)
             return true
@@ -285,7 +309,8 @@ extension BlobDownload {
         state.withLock { state in
             let start = state.verifier.byteCount
             let lost = state.pieces.prefixEnd - start + state.pieces.aheadCount
-            state.pieces = BlobPieces(from: start, to: blob.size, length: pieceLength)
+            state.pieces = state.pieces.begunAnew(from: start)
+            state.noted = min(state.noted, start)
             if lost > 0 { place.lost(lost) }
         }
     }

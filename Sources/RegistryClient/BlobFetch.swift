@@ -65,8 +65,17 @@ struct BlobFetch: Sendable {
         case tick
         /// Who began has found nothing more to do.
         case mainEnded
-        /// Who helped has found nothing more to do; or it was turned away, and fewer are to ask.
-        case helperEnded(wasRefused: Bool)
+        case helperEnded(HelpEnd)
+    }
+
+    /// How help ends.
+    enum HelpEnd: Sendable {
+        /// There is nothing more to do, or not now.
+        case idle
+        /// It was turned away: fewer are to ask, for a while.
+        case refused
+        /// The registry sends no ranges.
+        case useless
     }
 
     /// Fetches what is missing, by more and more requests as long as each of them is slow, and verifies the whole.
@@ -74,30 +83,9 @@ struct BlobFetch: Sendable {
     /// - Returns: false where the rest has to be fetched by one request after the other: the registry sends no ranges, or
     ///   what it sent in ranges was wrong.
     func runInPieces() async throws -> Bool {
-        // All others wait for the end of the first request to a registry, which is not to be one for gigabytes.
-        if try await !registry.authenticator.isKnown(context) { _ = try await client.hasBlob(blob, in: repository) }
+        try await introduce()
         do {
-            try await withThrowingTaskGroup(of: Event.self) { group in
-                group.addTask { try await fetchAsMain(beginningWith: 0) }
-                group.addTask { try await tick() }
-                var state = Helpers(limit: client.configuration.ranges.requestLimit)
-                while let event = try await group.next(), !download.isWhole {
-                    switch event {
-                    case .tick:
-                        for _ in 0..<state.additionalCount(download, registry, client.configuration.ranges) {
-                            group.addTask { try await fetchAsHelper() }
-                        }
-                        group.addTask { try await tick() }
-                    case .mainEnded: state.hasMain = false
-                    case .helperEnded(let wasRefused): state.noteEnd(wasRefused: wasRefused)
-                    }
-                    if !state.hasMain, download.hasRest {
-                        state.hasMain = true
-                        group.addTask { try await fetchAsMain() }
-                    }
-                }
-                group.cancelAll()
-            }
+            try await fetchInPieces()
             try download.finish()
             return true
         } catch is BlobDownload.RangeRefused {
@@ -111,6 +99,43 @@ struct BlobFetch: Sendable {
         return false
     }
 
+    /// Asks for something small first: all others wait for the end of the first request to a registry, which is not to be
+    /// one for gigabytes.
+    private func introduce() async throws {
+        guard try await !registry.authenticator.isKnown(context) else { return }
+        do {
+            _ = try await client.hasBlob(blob, in: repository)
+        } catch let error as RegistryError where error.status != nil {
+            // It may let us have the blob all the same.
+        }
+    }
+
+    private func fetchInPieces() async throws {
+        try await withThrowingTaskGroup(of: Event.self) { group in
+            group.addTask { try await fetchAsMain(beginningWith: 0) }
+            group.addTask { try await tick() }
+            var helpers = BlobHelpers(policy: client.configuration.ranges)
+            var hasMain = true
+            while let event = try await group.next(), !download.isWhole {
+                switch event {
+                case .tick:
+                    let hasSlots = registry.largeSlots.hasFree && registry.slots.hasFree
+                    for _ in 0..<helpers.additionalCount(for: download, hasSlots: hasSlots) {
+                        group.addTask { .helperEnded(try await fetchAsHelper()) }
+                    }
+                    group.addTask { try await tick() }
+                case .mainEnded: hasMain = false
+                case .helperEnded(let end): helpers.noteEnd(end)
+                }
+                if !hasMain, download.hasRest {
+                    hasMain = true
+                    group.addTask { try await fetchAsMain() }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
     private func tick() async throws -> Event {
         try await Task.sleep(for: client.configuration.ranges.interval)
         return .tick
@@ -121,7 +146,7 @@ struct BlobFetch: Sendable {
         var next = first ?? download.claim()
         while let piece = next {
             try await client.retrying(registry, context, reached: download.position(of: piece)) {
-                if !download.isWhole(piece) { try await request(piece: piece) }
+                if download.isSpoiled || download.missingCount(of: piece) > 0 { try await request(piece: piece) }
             }
             try await download.catchUp()
             next = download.claim()
@@ -130,79 +155,115 @@ struct BlobFetch: Sendable {
     }
 
     /// Fetches pieces, until there is none or one is refused.
-    private func fetchAsHelper() async throws -> Event {
+    private func fetchAsHelper() async throws -> HelpEnd {
         while true {
             // First the slot: a piece that waits for one would keep what follows it from being digested.
-            let isDone = try await registry.largeSlots.withSlot { () -> Event? in
-                guard let piece = download.claim() ?? download.claimProbe() else {
-                    return .helperEnded(wasRefused: false)
-                }
+            let end = try await registry.largeSlots.withSlot { () -> HelpEnd? in
+                guard let piece = download.claim() ?? download.claimProbe() else { return .idle }
                 return try await help(with: piece)
             }
-            if let isDone { return isDone }
             try await download.catchUp()
+            if let end { return end }
         }
     }
 
     /// Fetches a piece, or what comes of it at once.
     ///
     /// - Returns: how the help ends; nil where it goes on.
-    private func help(with piece: Int) async throws -> Event? {
-        let (start, wasProbe) = (download.position(of: piece), download.isProbe(piece))
+    private func help(with piece: Int) async throws -> HelpEnd? {
+        let (missing, wasProbe) = (download.missingCount(of: piece), download.isProbe(piece))
+        let failure: any Error
         do {
             try await requestAtOnce(piece: piece)
             // The first request may have come as far meanwhile: then it needs no help.
-            return wasProbe && download.isSingle ? .helperEnded(wasRefused: false) : nil
-        } catch let error
-            where error is BlobDownload.RangeRefused || error is RegistryError || error is HostGates.Closed
-        {
-            if download.isProbe(piece) {
-                // Nothing is lost, and the first request goes on alone.
-                download.dropProbe()
-                return .helperEnded(wasRefused: true)
-            }
-            if error is BlobDownload.RangeRefused { throw error }
-            download.release(piece)
-            return download.position(of: piece) > start ? nil : .helperEnded(wasRefused: true)
+            return wasProbe && download.isSingle ? .idle : nil
+        } catch let error as BlobDownload.RangeRefused {
+            failure = error
+        } catch let error as RegistryError {
+            failure = error
+        } catch let error as HostGates.Closed {
+            failure = error
         }
-    }
-
-    /// How many requests there are besides the main one, and how many there may be.
-    private struct Helpers {
-        var hasMain = true
-        private var count = 0
-        private var limit: Int
-        private var lastCount: Int64 = 0
-        private var lastTick = ContinuousClock.now
-
-        /// - Parameter limit: the most requests, the main one among them.
-        init(limit: Int) { self.limit = limit }
-
-        mutating func noteEnd(wasRefused: Bool) {
-            count -= 1
-            // As many as were served.
-            if wasRefused { limit = min(limit, count + 1) }
+        if download.isProbe(piece) {
+            // Nothing is lost, and the first request goes on alone.
+            download.dropProbe()
+            return failure is BlobDownload.RangeRefused ? .useless : failure is HostGates.Closed ? .idle : .refused
         }
-
-        /// How many more are to help now: as many again, where each is slow, as long as there are slots.
-        mutating func additionalCount(_ download: BlobDownload, _ registry: Registry, _ policy: RangePolicy) -> Int {
-            let (now, received) = (ContinuousClock.now, download.receivedCount)
-            let rate = Double(received - lastCount) / ((now - lastTick) / .seconds(1))
-            (lastTick, lastCount) = (now, received)
-            let requestCount = count + 1
-            guard rate / Double(requestCount) < policy.fullRate, registry.largeSlots.hasFree else { return 0 }
-            // It has to be known first whether the registry sends ranges.
-            let most = download.isSingle ? (count == 0 ? 1 : 0) : download.hasRest ? requestCount : 0
-            let added = min(most, limit - requestCount)
-            count += max(0, added)
-            return max(0, added)
-        }
+        if failure is BlobDownload.RangeRefused { throw failure }
+        let gain = missing - download.missingCount(of: piece)
+        download.release(piece)
+        if failure is HostGates.Closed { return .idle }
+        // A connection that breaks now and then is still help.
+        return gain >= client.configuration.ranges.pieceByteCount / 4 ? nil : .refused
     }
 }
 
-extension BlobDownload {
-    /// Whether every byte of a piece is there.
-    fileprivate func isWhole(_ piece: Int) -> Bool { missingCount(of: piece) == 0 }
+/// How many requests help with a blob besides the main one, and how many may.
+struct BlobHelpers {
+    /// How long fewer are asked than there may be.
+    private static let recoveryTime = Duration.seconds(30)
+    /// How long it takes at most to see whether more requests bring more.
+    private static let trialTime = Duration.seconds(5)
+
+    private let policy: RangePolicy
+    private var count = 0
+    private var limit: Int
+    private var lastReduction = ContinuousClock.now
+    private var isUseless = false
+    private var last = (time: ContinuousClock.now, received: Int64(0))
+    /// When there came to be more, and what all together brought before, in bytes a second.
+    private var trial: (start: ContinuousClock.Instant, rate: Double)?
+
+    init(policy: RangePolicy) {
+        self.policy = policy
+        limit = policy.requestLimit
+    }
+
+    mutating func noteEnd(_ end: BlobFetch.HelpEnd) {
+        count -= 1
+        switch end {
+        case .idle: break
+        // As many as were served.
+        case .refused: reduce(to: count + 1)
+        case .useless: isUseless = true
+        }
+    }
+
+    private mutating func reduce(to count: Int) {
+        limit = max(1, min(limit, count))
+        lastReduction = .now
+    }
+
+    /// How many more are to help now: as many again, where each is slow and more have brought more, as long as there are
+    /// slots.
+    mutating func additionalCount(for download: BlobDownload, hasSlots: Bool) -> Int {
+        let (now, received) = (ContinuousClock.now, download.receivedCount)
+        let rate = Double(received - last.received) / ((now - last.time) / .seconds(1))
+        last = (now, received)
+        let requestCount = count + 1
+        if let trial {
+            if rate > trial.rate * 1.2 {
+                self.trial = nil
+            } else if now - trial.start > Self.trialTime {
+                // The line is full.
+                reduce(to: requestCount)
+                self.trial = nil
+            } else {
+                return 0
+            }
+        }
+        if limit < policy.requestLimit, now - lastReduction > Self.recoveryTime {
+            limit += 1
+            lastReduction = now
+        }
+        guard !isUseless, rate / Double(requestCount) < policy.fullRate, hasSlots else { return 0 }
+        // It has to be known first whether the registry sends ranges.
+        let most = download.isSingle ? (count == 0 ? 1 : 0) : download.hasRest ? requestCount : 0
+        let added = max(0, min(most, limit - requestCount))
+        if added > 0 { trial = (now, rate) }
+        count += added
+        return added
+    }
 }
 
 extension RegistryError {

@@ -27,7 +27,9 @@ struct BlobPieces {
     private var pieces: [Piece]
     /// A piece that is asked for, and of which it is not known whether it will come.
     private var probe: Piece?
-    private var nextID = 1
+    /// How far ahead the next one is asked for: farther each time that the first piece was there before it.
+    private var lead: Int64
+    private var nextID: Int
 
     /// Begins with one piece, whose number is 0.
     ///
@@ -35,10 +37,18 @@ struct BlobPieces {
     ///   - start: how much of the blob is there.
     ///   - byteCount: the size of the blob.
     ///   - length: the size of the pieces that others are given.
-    init(from start: Int64, to byteCount: Int64, length: Int64) {
+    ///   - nextID: a number that no piece has had.
+    init(from start: Int64, to byteCount: Int64, length: Int64, nextID: Int = 1) {
         self.byteCount = byteCount
         self.length = length
+        self.nextID = nextID
+        lead = length
         pieces = [Piece(id: 0, start: start, position: start, writing: start, end: byteCount)]
+    }
+
+    /// As it began, with another beginning; what is asked for still belongs to none of these pieces.
+    func begunAnew(from start: Int64) -> BlobPieces {
+        BlobPieces(from: start, to: byteCount, length: length, nextID: nextID)
     }
 
     /// How many bytes of the beginning are there.
@@ -59,8 +69,17 @@ struct BlobPieces {
     /// A piece; nil where it has been forgotten, because it and everything before it is done.
     subscript(id: Int) -> Piece? { pieces.first { $0.id == id } ?? probe.flatMap { $0.id == id ? $0 : nil } }
 
-    /// Whether there is something that nobody fetches.
-    var hasRest: Bool { pieces[pieces.count - 1].end < byteCount || pieces.contains { !$0.isTaken && !$0.isWhole } }
+    /// Whether there is something that nobody fetches, and that may be fetched now.
+    var hasRest: Bool { mayGoAhead || pieces.contains { !$0.isTaken && !$0.isWhole } }
+
+    /// Whether the next piece is near enough to the beginning: what is ahead of that is lost with an interruption.
+    private var mayGoAhead: Bool {
+        let end = pieces[pieces.count - 1].end
+        return end < byteCount && end - prefixEnd < Self.aheadLimit * length
+    }
+
+    /// How many pieces may be ahead of the beginning.
+    private static let aheadLimit: Int64 = 16
 
     /// Takes what nobody fetches: what was given back, or what comes next.
     mutating func claim() -> Int? {
@@ -68,16 +87,16 @@ struct BlobPieces {
             pieces[index].isTaken = true
             return pieces[index].id
         }
-        guard let last = pieces.last, last.end < byteCount else { return nil }
-        let piece = makePiece(from: last.end)
+        guard mayGoAhead else { return nil }
+        let piece = makePiece(from: pieces[pieces.count - 1].end)
         pieces.append(piece)
         return piece.id
     }
 
     /// Takes a piece ahead of the only one, to find out whether the registry sends such; nil where that is not worth it.
     mutating func claimProbe() -> Int? {
-        guard isSingle, probe == nil, byteCount - pieces[0].position > 2 * length else { return nil }
-        let piece = makePiece(from: pieces[0].position + length)
+        guard isSingle, probe == nil, byteCount - pieces[0].position > lead + length else { return nil }
+        let piece = makePiece(from: pieces[0].position + lead)
         probe = piece
         return piece.id
     }
@@ -89,7 +108,10 @@ struct BlobPieces {
         guard let piece = probe, isSingle else { return false }
         probe = nil
         // What is being written must not be written by two.
-        guard pieces[0].writing <= piece.start else { return false }
+        guard pieces[0].writing <= piece.start else {
+            lead *= 2
+            return false
+        }
         pieces[0].end = piece.start
         pieces.append(piece)
         return true

@@ -92,7 +92,7 @@ package final class RegistryClient: Sendable {
             let registry = Registry(
                 endpoint: endpoint,
                 slots: RequestSlots(limit: configuration.requestLimit),
-                largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit)),
+                largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit * 3 / 4)),
                 authenticator: Authenticator(
                     endpoint: endpoint,
                     credentials: credentials,

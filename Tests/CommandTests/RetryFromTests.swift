@@ -69,6 +69,17 @@ import Testing
         #expect(elsewhere.errorText.contains("is of a run with \(target.address), not 127.0.0.1:1"))
     }
 
+    @Test func `what only showed what it would do is not done again`() async throws {
+        let source = try Source { $0.path.contains("/two/") ? Answer(404) : nil }
+        let names = [try source.add(one, "one"), try source.add(two, "two")]
+        _ = try await terminal.command(
+            ["bundle", "--dry-run", "--keep-going", "--report", "report.json"] + names
+        ).run()
+        let again = try await terminal.drayage("bundle", "-o", "b.tar", "--retry-from", "report.json")
+        #expect(again.status == 64)
+        #expect(again.errorText.contains("was only to show what it would do"), "\(again.errorText)")
+    }
+
     @Test func `a prune of what an earlier one could not remove`() async throws {
         let isDown = Flag()
         isDown.set(true)

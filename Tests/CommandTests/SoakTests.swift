@@ -13,11 +13,12 @@ import Testing
     private static let faultPercentage = 5
 
     private let terminal: Terminal
+    private let peakFile: ScratchDirectory
     private let (source, target): (BadSite, BadSite)
     private let seed = environmentNumber("DRAYAGE_TORTURE_SEED") ?? UInt64.random(in: 0...999_999_999)
 
     init() throws {
-        terminal = try Terminal()
+        (terminal, peakFile) = (try Terminal(), try ScratchDirectory())
         source = try BadSite(seed: seed, percentage: Self.faultPercentage)
         target = try BadSite(seed: seed + 1, percentage: Self.faultPercentage)
         var builder = ImageBuilder(seed: 606)
@@ -54,6 +55,7 @@ import Testing
                 + tally.summary
         )
         #expect(faults > requests / 100)
+        #expect(Self.seconds == nil || tally.killCount > 0)
         tally.expectNoGrowth()
     }
 
@@ -95,15 +97,20 @@ import Testing
 
     /// Runs a command until it is done: where a registry said twice what cannot be, it is given up and is done by the next.
     private func finish(_ arguments: [String], _ round: Int, _ tally: inout SoakTally) async throws {
-        var outcome = try await terminal.command(arguments).run()
+        // What the system says of a child of ours begins with our own size; a child of `time` is born small.
+        var command = terminal.command(arguments)
+        command.arguments = ["-f", "%M", "-o", peakFile.path("peak"), command.tool] + command.arguments
+        command.tool = "time"
+        var outcome = try await command.run()
         for _ in 0..<5 where outcome.status != 0 {
             tally.failures.append(
                 outcome.errorText.split(separator: "\n").first { $0.hasPrefix("error: ") } ?? "no error"
             )
-            outcome = try await terminal.command(arguments).run()
+            outcome = try await command.run()
         }
         try #require(outcome.status == 0, "seed \(seed), round \(round): \(outcome.errorText)")
-        tally.note(outcome, of: arguments[0])
+        let kibibytes = String(decoding: try peakFile.read("peak"), as: UTF8.self).split(separator: "\n").last
+        tally.note(peak: try #require(kibibytes.flatMap { Int64($0) }) * 1024, of: arguments[0])
     }
 
     /// Starts a run and kills it after some of its requests, none to three times.
@@ -163,8 +170,8 @@ private struct SoakTally {
     private var serverFiles: [Int] = []
     private var serverPeaks: [Int64] = []
 
-    mutating func note(_ outcome: Outcome, of command: String) {
-        peaks[command, default: []].append(outcome.peakResidentByteCount)
+    mutating func note(peak: Int64, of command: String) {
+        peaks[command, default: []].append(peak)
     }
 
     mutating func noteServers(_ source: ServeProcess, _ target: ServeProcess) throws {

@@ -104,6 +104,22 @@ import Testing
         #expect(place.rewrittenCount == Int(place.lost))
     }
 
+    /// It says no length, so that the end of the body is all that tells how much it is.
+    @Test func `more than there may be is an error, and no loop`() async throws {
+        let head = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+        let body = HTTPRequest.chunk(bytes) + HTTPRequest.chunk([1, 2, 3]) + Array("0\r\n\r\n".utf8)
+        let registry = try ScriptedRegistry { request in
+            request.method == "HEAD" ? Answer(404) : .raw(head + body)
+        }
+        var configuration = clock.configuration()
+        configuration.ranges = .forTests
+        let repository = try registry.repository()
+        let error = try await clientFailure(configuration) {
+            try await $0.fetchBlob(blob.descriptor, from: repository, into: place.place)
+        }
+        #expect(error.code == .sizeMismatch(expected: Int64(bytes.count), actual: Int64(bytes.count) + 3))
+    }
+
     @Test func `a registry that stops in the middle is told`() async throws {
         let registry = try await EmbeddedRegistry()
         try registry.storage.add(blob, repository: "app")

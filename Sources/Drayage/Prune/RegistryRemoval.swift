@@ -33,7 +33,14 @@ struct RegistryRemoval: Sendable {
         do {
             try await forEachConcurrently(planned, limit: parallelism) { planned in
                 // What goes before it may have taken an hour.
-                let conflicts = try await conflicts(planned)
+                let conflicts: [String]
+                do {
+                    conflicts = try await self.conflicts(planned)
+                } catch let error as RegistryError {
+                    let name = planned.repository.description
+                    outcome.withLock { $0.failures.append(Report.Failure(subject: name, error: error)) }
+                    throw error
+                }
                 guard conflicts.isEmpty else {
                     outcome.withLock { $0.note(conflicts, in: planned.repository) }
                     return []
@@ -46,7 +53,7 @@ struct RegistryRemoval: Sendable {
                     progress: progress
                 )
                 let (part, end) = await removal.run()
-                outcome.withLock { $0.add(part, of: planned.repository) }
+                outcome.withLock { $0.add(part, of: planned.repository, isWhole: end == nil) }
                 if let end { throw end }
                 return []
             }
@@ -87,8 +94,8 @@ final class TagDeletion: Sendable {
 
 extension PruneOutcome {
     /// Adds what came of a repository.
-    fileprivate mutating func add(_ part: PruneOutcome, of repository: RepositoryPath) {
-        if part.failures.isEmpty { finished?.insert(repository) }
+    fileprivate mutating func add(_ part: PruneOutcome, of repository: RepositoryPath, isWhole: Bool) {
+        if isWhole, part.failures.isEmpty { finished?.insert(repository) }
         tagCount += part.tagCount
         manifestCount += part.manifestCount
         repositoryCount += part.repositoryCount
