@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// Memory depends on how much is moved at once, not on how large a layer is.
-@Suite struct MemoryTests {
+@Suite(.disabled(if: Sanitizer.current != nil, "the memory is mostly the sanitizer's")) struct MemoryTests {
     /// The most memory of a bundle, of the push of it, whole and in chunks, and of its verification, of one image with one
     /// layer.
     private func peaks(layerByteCount: Int64) async throws -> [Int64] {

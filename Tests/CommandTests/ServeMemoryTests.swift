@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A server's memory depends on how much is moved at once, not on how large a blob is.
-@Suite struct ServeMemoryTests {
+@Suite(.disabled(if: Sanitizer.current != nil, "the memory is mostly the sanitizer's")) struct ServeMemoryTests {
     /// The most memory of a server that takes a blob in both ways and gives it out, in plain HTTP or over TLS.
     private func peak(byteCount: Int64, tls: Bool) async throws -> Int64 {
         let terminal = try Terminal()
