@@ -21,6 +21,9 @@ final class StorageTree: Sendable {
         self.root = root
     }
 
+    // Closing is not enough: a program that is just being started has the root, too, until it runs.
+    deinit { unlock() }
+
     /// Gives the lock on the root back.
     func unlock() { _ = flock(root.number, LOCK_UN) }
 

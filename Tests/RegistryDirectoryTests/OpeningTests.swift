@@ -136,6 +136,25 @@ import Testing
         #expect(RegistryStorage(root: scratch.path).hasBlob(digest, repository: "team/app"))
     }
 
+    /// A program that is started has all files of ours for a moment, and on a busy machine for a long one.
+    @Test func `the lock goes with the registry, whoever has its files still`() throws {
+        var writer: RegistryDirectory? = try open()
+        let name = URL(fileURLWithPath: scratch.path).lastPathComponent
+        // What others have open may be closed before it is looked at.
+        let roots = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
+            let file = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")
+            return file?.hasSuffix("/\(name)") ?? false
+        }
+        try #require(roots.count == 1)
+        let copy = fcntl(try #require(Int32(roots[0])), F_DUPFD_CLOEXEC, 3)
+        try #require(copy >= 0)
+        defer { close(copy) }
+        #expect(try isRefused(.readWrite))
+        withExtendedLifetime(writer) {}
+        writer = nil
+        #expect(try !isRefused(.readWrite))
+    }
+
     @Test(.tags(.interop), arguments: ["-x", "-s"])
     func `another process keeps writers out until it is killed`(kind: String) throws {
         let arguments = ["-F", kind, scratch.path, "sh", "-c", "echo held; exec sleep 600"]
