@@ -64,10 +64,9 @@ install: release ## install the stripped binary and the shell completions below 
 	cd $(DESTDIR)$(PREFIX)/share && ../bin/drayage --generate-completion-script fish \
 		>fish/vendor_completions.d/drayage.fish
 
-sanitize: test-packages ## run all tests under the thread and the address sanitizer
-	$(SWIFT) test --sanitize=thread --scratch-path .build-thread
-	# XCTest and Foundation leak.
-	ASAN_OPTIONS=detect_leaks=0 $(SWIFT) test --sanitize=address --scratch-path .build-address
+sanitize: test-packages ## run all tests under the thread and the address sanitizer; it takes an hour or two
+	SWIFT='$(SWIFT)' fixtures/sanitize.sh thread
+	SWIFT='$(SWIFT)' fixtures/sanitize.sh address
 
 fuzz: build-packages ## try every reader of outside data with hostile input, 60 s each (FUZZ_SECONDS)
 	fixtures/fuzz/fuzz.sh
