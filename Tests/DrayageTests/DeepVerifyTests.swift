@@ -1,4 +1,5 @@
 import Drayage
+import Glibc
 import RegistryTestSupport
 import Synchronization
 import TestSupport
@@ -108,15 +109,20 @@ import Testing
         let bomb = try builder.layer(bytes: Zstd.zeros(count: 9000), "tar+zstd", content: [])
         _ = try await workshop.bundle([try source.add(builder.image(layers: [bomb]), "bomb")])
         let (started, hasStarted) = AsyncStream.makeStream(of: Void.self)
-        let (workshop, finished) = (workshop, Flag())
+        let (workshop, cancelled, finished) = (workshop, Flag(), Flag())
         let task = Task {
             try await workshop.verify(deep: true) { event in
-                if case .blobAdvanced(bomb.digest, _) = event { hasStarted.yield() }
+                if case .blobAdvanced(bomb.digest, _) = event {
+                    // The piece is read; what comes of it waits for the cancellation.
+                    hasStarted.yield()
+                    while !cancelled.isSet { usleep(1000) }
+                }
                 if case .blobFinished(bomb.digest) = event { finished.set(true) }
             }
         }
         for await _ in started { break }
         task.cancel()
+        cancelled.set(true)
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(!finished.isSet)
     }
