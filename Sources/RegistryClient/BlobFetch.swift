@@ -203,7 +203,7 @@ struct BlobHelpers {
     /// How long fewer are asked than there may be.
     private static let recoveryTime = Duration.seconds(30)
     /// How long it takes at most to see whether more requests bring more.
-    private static let trialTime = Duration.seconds(5)
+    private static let trialTime = Duration.seconds(2)
 
     private let policy: RangePolicy
     private var count = 0
@@ -211,8 +211,8 @@ struct BlobHelpers {
     private var lastReduction = ContinuousClock.now
     private var isUseless = false
     private var last = (time: ContinuousClock.now, received: Int64(0))
-    /// When there came to be more, and what all together brought before, in bytes a second.
-    private var trial: (start: ContinuousClock.Instant, rate: Double)?
+    /// When there came to be more, how much had come by then, and what all together brought before, in bytes a second.
+    private var trial: (start: ContinuousClock.Instant, received: Int64, rate: Double)?
 
     init(policy: RangePolicy) {
         self.policy = policy
@@ -238,11 +238,13 @@ struct BlobHelpers {
     /// slots.
     mutating func additionalCount(for download: BlobDownload, hasSlots: Bool) -> Int {
         let (now, received) = (ContinuousClock.now, download.receivedCount)
-        let rate = Double(received - last.received) / ((now - last.time) / .seconds(1))
+        var rate = Double(received - last.received) / ((now - last.time) / .seconds(1))
         last = (now, received)
         let requestCount = count + 1
         if let trial {
-            if rate > trial.rate * 1.2 {
+            // Over all of it: a moment says little.
+            rate = Double(received - trial.received) / ((now - trial.start) / .seconds(1))
+            if rate > trial.rate * 1.2, now - trial.start >= policy.interval * 2 {
                 self.trial = nil
             } else if now - trial.start > Self.trialTime {
                 // The line is full.
@@ -260,7 +262,7 @@ struct BlobHelpers {
         // It has to be known first whether the registry sends ranges.
         let most = download.isSingle ? (count == 0 ? 1 : 0) : download.hasRest ? requestCount : 0
         let added = max(0, min(most, limit - requestCount))
-        if added > 0 { trial = (now, rate) }
+        if added > 0 { trial = (now, received, rate) }
         count += added
         return added
     }
