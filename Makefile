@@ -42,8 +42,8 @@ torture: export DRAYAGE_KILLS ?= 200
 torture: test-packages ## kill servers (50 times), prunes (100), bundles and pushes (200 each), load a server (60 s)
 	$(SWIFT) test --filter 'CommandTests\.((Torture|PruneTorture|Load)Tests|Interrupted)'
 
-soak: export DRAYAGE_SOAK_SECONDS ?= 480
-soak: test-packages ## bundle and push 200 images in a loop for 8 minutes, with faults at 5 % of requests and kills
+soak: export DRAYAGE_SOAK_SECONDS ?= 420
+soak: test-packages ## bundle and push 200 images in a loop for 7 minutes, with faults at 5 % of requests and kills
 	$(SWIFT) test --filter 'CommandTests\.SoakTests'
 
 demo: build-packages ## carry real images from one registry to another, and serve them from the file
