@@ -34,20 +34,46 @@ public struct ConnectionOptions: Sendable {
     ///
     /// No secret is.
     public var logger = Logger(label: "drayage")
-    /// The environment in which docker's `config.json` is looked for.
+    /// The one file of credentials that is read, in the form of docker's `config.json` or podman's `auth.json`; nil is
+    /// `$REGISTRY_AUTH_FILE`, and where that is not set all places where docker and podman keep them.
+    public var authFile: String?
+    /// The environment in which files and programs of credentials are looked for.
     public var environment: [String: String] = ProcessInfo.processInfo.environment
 
     private var schemes: [String: Scheme] = [:]
     private var credentials: [String: Credentials] = [:]
 
-    /// The defaults: TLS but on loopback, the credentials of docker's `config.json`.
+    /// The defaults: TLS but on loopback, the credentials of docker and podman.
     public init() {}
 
-    /// Sets the credentials for a registry.
+    /// Sets the credentials for a registry, or for the repositories there below a path: `quay.io/team`.
     ///
-    /// They go before those of docker's `config.json`.
+    /// They go before those of files and helpers.
     public mutating func setCredentials(username: String, password: String, for registry: String) {
         credentials[registry] = Credentials(username: username, password: password)
+    }
+
+    /// Sets a bearer token for a registry, or for the repositories there below a path.
+    ///
+    /// - Parameters:
+    ///   - token: the token, one word.
+    ///   - registry: the registry.
+    ///   - source: where it comes from, for messages.
+    /// - Throws: `CredentialsError` where it is no token.
+    public mutating func setToken(_ token: String, for registry: String, from source: String) throws {
+        credentials[registry] = try Credentials(token: token, source: source)
+    }
+
+    /// Sets the credentials for a registry, or for the repositories there below a path, from the text of a file: one line
+    /// `BEARER_TOKEN=…`, or `USERNAME=…` and `PASSWORD=…`.
+    ///
+    /// - Parameters:
+    ///   - text: the file.
+    ///   - registry: the registry.
+    ///   - source: the file's name, for messages.
+    /// - Throws: `CredentialsError` where it is no such file.
+    public mutating func setCredentials(lines text: [UInt8], for registry: String, from source: String) throws {
+        credentials[registry] = try Credentials.parse(lines: text, path: source)
     }
 
     /// Takes over what the text of a target says of its scheme.
@@ -57,10 +83,14 @@ public struct ConnectionOptions: Sendable {
 
     /// The client's configuration.
     ///
-    /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
+    /// - Throws: `CredentialsError` for a file of credentials that cannot be read.
     func clientConfiguration(progress: @escaping ProgressHandler = { _ in }) throws -> RegistryClient.Configuration {
-        let dockerConfig = try DockerConfig.load(environment: environment)
-        let explicit = credentials
+        let store = CredentialStore(
+            given: credentials,
+            files: try CredentialFiles.load(named: authFile, environment: environment),
+            environment: environment,
+            logger: logger
+        )
         var configuration = RegistryClient.Configuration()
         configuration.plainHTTP = plainHTTP
         configuration.insecure = insecure
@@ -76,7 +106,7 @@ public struct ConnectionOptions: Sendable {
         if let idleTimeout { (configuration.idleTimeout, configuration.storeTimeout) = (idleTimeout, idleTimeout) }
         configuration.onRetry = { progress(.retrying(message: "\($0.error)", wait: $0.wait)) }
         configuration.logger = logger
-        configuration.credentials = { explicit[$0] ?? dockerConfig.credentials(for: $0) }
+        configuration.credentials = { try await store.credentials(for: $0, path: $1) }
         return configuration
     }
 }

@@ -56,8 +56,8 @@ struct BundleCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard output != nil || dryRun else { throw ValidationError("Missing expected argument '-o <output>'") }
-        guard !connection.passwordStdin || !images.file.contains("-") else {
-            throw ValidationError("Stdin holds the password, so it cannot hold a list: -f - and --password-stdin")
+        guard !connection.identity.readsStandardInput || !images.file.contains("-") else {
+            throw ValidationError("Stdin holds a secret, so it cannot hold a list as well: -f -")
         }
         guard retry.file == nil || images.areEmpty else {
             throw ValidationError("--retry-from says which images it is about; it takes no list of them")
@@ -69,17 +69,9 @@ struct BundleCommand: AsyncParsableCommand {
     func run() async throws {
         try await report.run("bundle") { progress in
             let references = try retry.report(of: "bundle")?.missingImages() ?? images.parsed()
-            var connections = try connection.options(logger: report.logger)
-            ranges.apply(to: &connections)
             let registries = Set(references.map(\.repository.registry))
-            if let user = try connection.credentials() {
-                guard let registry = registries.first, registries.count == 1 else {
-                    throw ValidationError(
-                        "--username is for one registry, and the images are from \(registries.sorted().joined(separator: ", "))"
-                    )
-                }
-                connections.setCredentials(username: user.name, password: user.password, for: registry)
-            }
+            var connections = try connection.options(logger: report.logger, for: registries)
+            ranges.apply(to: &connections)
             let synchronizer = Synchronizer(connections: connections, progress: progress)
             var options = Synchronizer.Options()
             options.keepGoing = keepGoing

@@ -18,11 +18,7 @@ struct ConnectionArguments: ParsableArguments {
     )
     var tls: [String] = []
 
-    @Option(name: [.customShort("u"), .long], help: "The user name; else docker's config.json is asked.")
-    var username: String?
-
-    @Flag(help: "Read the password from stdin.")
-    var passwordStdin = false
+    @OptionGroup var identity: IdentityArguments
 
     @Option(name: [.customShort("j"), .long], help: "The most requests in flight to one registry.")
     var parallelism = 32
@@ -43,13 +39,16 @@ struct ConnectionArguments: ParsableArguments {
                 throw ValidationError("--tls takes a registry's host, with its port: \"\(host.printable)\" is none")
             }
         }
-        guard (username != nil) == passwordStdin else {
-            throw ValidationError("--username and --password-stdin go together")
-        }
     }
 
-    /// The options without credentials of the command line.
-    func options(logger: Logger) throws -> ConnectionOptions {
+    /// The options for registries.
+    ///
+    /// - Parameters:
+    ///   - logger: the log.
+    ///   - registries: the registries that the command is about; the credentials of the command line are for the only one.
+    /// - Returns: the options.
+    /// - Throws: `ValidationError`, `CredentialsError`.
+    func options(logger: Logger, for registries: Set<String>) throws -> ConnectionOptions {
         var options = ConnectionOptions()
         options.plainHTTP = plainHttp
         options.insecure = insecure
@@ -59,30 +58,8 @@ struct ConnectionArguments: ParsableArguments {
         options.retryLimit = retries
         options.maxWait = maxWait.duration
         options.logger = logger
+        try identity.apply(to: &options, registries: registries)
         return options
-    }
-
-    /// The options with the credentials of the command line for one registry.
-    func options(logger: Logger, for registry: String) throws -> ConnectionOptions {
-        var options = try options(logger: logger)
-        if let user = try credentials() {
-            options.setCredentials(username: user.name, password: user.password, for: registry)
-        }
-        return options
-    }
-
-    /// The user of the command line, with the password from stdin.
-    func credentials() throws -> (name: String, password: String)? {
-        guard let username else { return nil }
-        var password: Substring
-        do {
-            password = Substring(decoding: try Input.read(), as: UTF8.self)
-        } catch {
-            throw ValidationError("No password could be read from stdin: \(error)")
-        }
-        while password.last?.isNewline == true { password = password.dropLast() }
-        guard !password.isEmpty else { throw ValidationError("The password on stdin is empty") }
-        return (username, String(password))
     }
 }
 

@@ -28,7 +28,7 @@ struct ListCommand: AsyncParsableCommand {
         try await report.run("list") { _ in
             guard !BundleArgument.isBundle(subject) else { return try await Lister().list(bundle: subject) }
             let target = try RegistryTarget(parsing: subject)
-            let connections = try connection.options(logger: report.logger, for: target.registry)
+            let connections = try connection.options(logger: report.logger, for: [target.registry])
             return try await Lister(connections: connections).list(target: target)
         }
     }

@@ -38,8 +38,10 @@ struct PruneCommand: AsyncParsableCommand {
     @OptionGroup(title: "Output") var report: ReportArguments
 
     func validate() throws {
-        let readers = [connection.passwordStdin ? "--password-stdin" : nil, images.file.contains("-") ? "-f -" : nil]
-            .compactMap(\.self)
+        let readers = [
+            connection.identity.readsStandardInput ? "the credentials" : nil, images.file.contains("-") ? "-f -" : nil,
+        ]
+        .compactMap(\.self)
         guard readers.count < 2 else { throw ValidationError("Stdin cannot hold both: -f - and --password-stdin") }
         try execution.check(
             requires: !images.references.isEmpty || !images.file.isEmpty || rules.areGiven,
@@ -86,7 +88,7 @@ struct PruneCommand: AsyncParsableCommand {
             return (.directory(target, mapping), ConnectionOptions())
         }
         let mapping = NameMapping(target: try RegistryTarget(parsing: target), keepsHost: rules.keepHost)
-        return (.registry(mapping), try connection.options(logger: report.logger, for: mapping.target.registry))
+        return (.registry(mapping), try connection.options(logger: report.logger, for: [mapping.target.registry]))
     }
 
     /// Shows a plan and asks for it, unless `--yes` has answered already.

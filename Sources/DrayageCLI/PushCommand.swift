@@ -64,7 +64,7 @@ struct PushCommand: AsyncParsableCommand {
     func run() async throws {
         try await report.run("push") { progress in
             let mapping = try mapping.mapping(to: target)
-            var connections = try connection.options(logger: report.logger, for: mapping.target.registry)
+            var connections = try connection.options(logger: report.logger, for: [mapping.target.registry])
             connections.chunkSize = chunkSize?.byteCount
             var options = Pusher.Options()
             options.onExisting = onExisting

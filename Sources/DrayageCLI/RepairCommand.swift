@@ -41,8 +41,8 @@ struct RepairCommand: AsyncParsableCommand {
         guard source != nil || !mapping.keepHost else {
             throw ValidationError("--keep-host is about a registry that --from names")
         }
-        guard source != nil || connection.username == nil else {
-            throw ValidationError("--username is for one registry, which --from names")
+        if source == nil, let option = connection.identity.single {
+            throw ValidationError("\(option) is for one registry, which --from names; --creds is for several")
         }
     }
 
@@ -52,10 +52,10 @@ struct RepairCommand: AsyncParsableCommand {
             let origin: Repairer.Source
             if let source, !BundleArgument.isBundle(source) {
                 let mapping = try mapping.mapping(to: source)
-                connections = try connection.options(logger: report.logger, for: mapping.target.registry)
+                connections = try connection.options(logger: report.logger, for: [mapping.target.registry])
                 origin = .registry(mapping)
             } else {
-                connections = try connection.options(logger: report.logger)
+                connections = try connection.options(logger: report.logger, for: [])
                 origin = source.map { .bundle($0) } ?? .origins
             }
             ranges.apply(to: &connections)

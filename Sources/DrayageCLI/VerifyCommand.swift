@@ -44,7 +44,7 @@ struct VerifyCommand: AsyncParsableCommand {
         try await report.run("verify") { progress in
             guard let target else { return try await Verifier(progress: progress).verify(bundle: bundle, deep: deep) }
             let mapping = try mapping.mapping(to: target)
-            let connections = try connection.options(logger: report.logger, for: mapping.target.registry)
+            let connections = try connection.options(logger: report.logger, for: [mapping.target.registry])
             return try await Verifier(connections: connections, progress: progress).verify(bundle: bundle, at: mapping)
         }
     }

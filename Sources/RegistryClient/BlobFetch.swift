@@ -47,7 +47,7 @@ struct BlobFetch: Sendable {
                 "/v2/\(repository.path)/blobs/\(blob.digest)",
                 to: registry,
                 headers: asked.headers,
-                scopes: [Scope.pull(repository)],
+                scopes: [.pull(repository)],
                 handling: .stream(asked),
                 context: context
             )

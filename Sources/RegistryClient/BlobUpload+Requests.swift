@@ -58,7 +58,7 @@ extension BlobUpload {
                 to: registry,
                 headers: headers,
                 body: .file(range, sent: count.note),
-                scopes: [Scope.push(repository)],
+                scopes: [.push(repository)],
                 context: context
             )
             try response.expect(statuses, of: request, context: context)
@@ -86,7 +86,7 @@ extension BlobUpload {
             .GET,
             session.upload.url,
             to: registry,
-            scopes: [Scope.push(repository)],
+            scopes: [.push(repository)],
             context: context
         )
         guard response.status == 204, let byteCount = response.uploadedByteCount, byteCount <= session.sentByteCount
@@ -108,7 +108,7 @@ extension BlobUpload {
             .HEAD,
             "/v2/\(repository.path)/blobs/\(blob.digest)",
             to: registry,
-            scopes: [Scope.push(repository)],
+            scopes: [.push(repository)],
             context: context
         )
         return response.status == 200

@@ -28,9 +28,15 @@ enum RegistryAnswer {
         guard let value = [answer.accessToken, answer.token].compactMap(\.self).first(where: { !$0.isEmpty }) else {
             return nil
         }
-        // What goes into a header must not be able to begin another.
-        guard value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else { return nil }
+        guard Credentials.isToken(value) else { return nil }
         return (value, answer.expiresIn)
+    }
+
+    /// Whether an answer says that a refresh token is not good, or not any more.
+    ///
+    /// Spec: RFC 6749 "Error Response".
+    static func isInvalidGrant(_ body: [UInt8]) -> Bool {
+        (try? JSONDecoder().decode(GrantError.self, from: Data(body)))?.error == "invalid_grant"
     }
 
     /// The names on a page of a listing, of tags or of repositories; nil where it is no such page.
@@ -69,6 +75,10 @@ enum RegistryAnswer {
             case accessToken = "access_token"
             case expiresIn = "expires_in"
         }
+    }
+
+    private struct GrantError: Decodable {
+        let error: String
     }
 
     /// A page of tags, or of the catalog: a registry sends one or the other.

@@ -33,7 +33,7 @@ extension RegistryClient {
                     .DELETE,
                     "/v2/\(repository.path)/manifests/\(target)",
                     to: registry,
-                    scopes: [Scope.delete(repository)],
+                    scopes: [.delete(repository)],
                     context: context
                 )
             } catch let error as RegistryError {

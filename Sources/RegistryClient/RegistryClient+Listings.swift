@@ -19,7 +19,7 @@ extension RegistryClient {
         return try await pages(
             "/v2/\(repository.path)/tags/list",
             of: repository.registry,
-            scope: Scope.pull(repository),
+            scope: .pull(repository),
             context: context,
             entries: { RegistryAnswer.names(in: $0.body) }
         )
@@ -35,7 +35,7 @@ extension RegistryClient {
         return try await pages(
             "/v2/_catalog",
             of: registry,
-            scope: Scope.catalog,
+            scope: .catalog,
             context: context,
             entries: { RegistryAnswer.names(in: $0.body) }
         )
@@ -56,7 +56,7 @@ extension RegistryClient {
     func pages<Entry>(
         _ path: String,
         of name: String,
-        scope: String,
+        scope: Scope,
         context: RequestContext,
         entries: (HTTPResponse) -> [Entry]?
     ) async throws -> [Entry] {

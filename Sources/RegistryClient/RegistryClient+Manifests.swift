@@ -25,7 +25,7 @@ extension RegistryClient {
                 "/v2/\(repository.path)/manifests/\(target)",
                 to: registry,
                 headers: accept(expected?.mediaType),
-                scopes: [Scope.pull(repository)],
+                scopes: [.pull(repository)],
                 handling: .collect(limit: Document.byteLimit + 1),
                 context: context
             )
@@ -51,7 +51,7 @@ extension RegistryClient {
                 to: registry,
                 headers: ["Content-Type": document.descriptor.mediaType.rawValue],
                 body: .bytes(document.bytes),
-                scopes: [Scope.push(repository)],
+                scopes: [.push(repository)],
                 context: context
             )
             try response.expect([201, 200, 202], of: request, context: context)

@@ -18,7 +18,7 @@ extension RegistryClient {
             let referrers = try await pages(
                 "/v2/\(repository.path)/referrers/\(digest)",
                 of: repository.registry,
-                scope: Scope.pull(repository),
+                scope: .pull(repository),
                 context: context,
                 entries: { response -> [Descriptor]? in
                     // Some registries answer every path that they do not know with a page of their web site.

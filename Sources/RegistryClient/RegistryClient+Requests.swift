@@ -13,7 +13,7 @@ extension RegistryClient {
         to registry: Registry,
         headers: HTTPHeaders = [:],
         body: HTTPRequest.Body = .none,
-        scopes: [String],
+        scopes: [Scope],
         handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
         retryLimit: Int? = nil,
         context: RequestContext
@@ -52,7 +52,7 @@ extension RegistryClient {
         to registry: Registry,
         headers: HTTPHeaders = [:],
         body: HTTPRequest.Body = .none,
-        scopes: [String],
+        scopes: [Scope],
         handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
@@ -78,7 +78,7 @@ extension RegistryClient {
     private func authenticated(
         _ request: HTTPRequest,
         _ registry: Registry,
-        scopes: [String],
+        scopes: [Scope],
         handling: BodyHandling,
         context: RequestContext
     ) async throws -> HTTPResponse {
@@ -104,7 +104,7 @@ extension RegistryClient {
     private func answered(
         _ request: HTTPRequest,
         _ registry: Registry,
-        _ scopes: [String],
+        _ scopes: [Scope],
         _ handling: BodyHandling,
         _ context: RequestContext
     ) async throws -> HTTPResponse {
@@ -124,9 +124,11 @@ extension RegistryClient {
         if let next {
             second = try await redirected(request, authorization: next, handling: handling, context: context)
         }
-        if second.status == 401, !registry.hasCredentials {
+        if second.status == 401 {
+            let credentials = try await authenticator.credentials(for: scopes)
             second.hint =
-                "there is no such repository, or it is not for everyone; \(registry.endpoint.missingCredentials)"
+                credentials.map { "it refuses the credentials from \($0.source)" }
+                ?? "there is no such repository, or it is not for everyone; \(registry.endpoint.missingCredentials)"
         }
         return second
     }

@@ -82,7 +82,7 @@ extension RegistryClient {
             "/v2/\(repository.path)/blobs/uploads/?mount=\(digest)&from=\(source.path)",
             to: registry(repository.registry),
             headers: ["Content-Length": "0"],
-            scopes: [Scope.push(repository), Scope.pull(source)],
+            scopes: [.push(repository), .pull(source)],
             context: context
         )
         if response.status == 201 { return .mounted }
@@ -159,7 +159,7 @@ extension RegistryClient {
                 .DELETE,
                 session.url,
                 to: registry,
-                scopes: [Scope.delete(repository)],
+                scopes: [.delete(repository)],
                 context: context
             )
         }
@@ -171,7 +171,7 @@ extension RegistryClient {
             "/v2/\(repository.path)/blobs/uploads/",
             to: registry(repository.registry),
             headers: ["Content-Length": "0"],
-            scopes: [Scope.push(repository)],
+            scopes: [.push(repository)],
             context: context
         )
         return try UploadSession(opened: response, by: request, at: registry(repository.registry), context: context)

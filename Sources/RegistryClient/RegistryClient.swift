@@ -25,8 +25,8 @@ package final class RegistryClient: Sendable {
         package var requestLimit = 32
         /// How large blobs are fetched.
         package var ranges = RangePolicy()
-        /// Finds the credentials for a registry.
-        package var credentials: @Sendable (_ registry: String) -> Credentials? = { _ in nil }
+        /// Finds the credentials for a repository.
+        package var credentials: CredentialFinder = { _, _ in nil }
         /// How long a connection may take to be made.
         package var connectTimeout = Duration.seconds(30)
         /// How long nothing may move.
@@ -50,6 +50,12 @@ package final class RegistryClient: Sendable {
         /// The defaults: TLS but on loopback, no credentials.
         package init() {}
     }
+
+    /// Finds the credentials for a repository by its registry and path, or for a registry as a whole where the path is nil.
+    ///
+    /// It may ask a program, and a person through that; it throws `CancellationError` alone.
+    package typealias CredentialFinder =
+        @Sendable (_ registry: String, _ path: String?) async throws -> Credentials?
 
     let configuration: Configuration
     let transport: HTTPTransport
@@ -88,18 +94,16 @@ package final class RegistryClient: Sendable {
             if let known = registries[name] { return known }
             let scheme = configuration.schemes[name] ?? (configuration.plainHTTP ? .http : nil)
             let endpoint = RegistryEndpoint(registry: name, scheme: scheme)
-            let credentials = configuration.credentials(name)
             let registry = Registry(
                 endpoint: endpoint,
                 slots: RequestSlots(limit: configuration.requestLimit),
                 largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit * 3 / 4)),
                 authenticator: Authenticator(
                     endpoint: endpoint,
-                    credentials: credentials,
+                    find: configuration.credentials,
                     transport: transport
                 ),
-                bodyLimit: BodyLimit(),
-                hasCredentials: credentials != nil
+                bodyLimit: BodyLimit()
             )
             registries[name] = registry
             return registry
@@ -134,7 +138,6 @@ struct Registry: Sendable {
     let largeSlots: RequestSlots
     let authenticator: Authenticator
     let bodyLimit: BodyLimit
-    let hasCredentials: Bool
 
     /// The most requests for bytes of large blobs at once.
     static let largeRequestLimit = 8

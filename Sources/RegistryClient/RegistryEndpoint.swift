@@ -25,7 +25,7 @@ package struct RegistryEndpoint: Hashable, Sendable {
 
     /// What to say where a registry turns us away and we have no credentials for it.
     var missingCredentials: String {
-        "docker's config.json has none for \(registry) (credential helpers are not read), and --username gave none"
+        "there are no credentials for \(registry), which \"drayage login \(registry)\" would store"
     }
 
     /// Whether a registry is on this machine, by its name alone: `localhost`, 127.0.0.0/8 and `[::1]`.

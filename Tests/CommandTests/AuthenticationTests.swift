@@ -34,11 +34,15 @@ import Testing
             (
                 [], "",
                 """
-                not authorised (it asks for a user name and a password; docker's config.json has none for \
-                \(registry.address) (credential helpers are not read), and --username gave none)
+                not authorised (it asks for a user name and a password, and there are no credentials for \
+                \(registry.address), which "drayage login \(registry.address)" would store)
                 """
             ),
-            (user, "very-secret\n", answer + "not authorised (UNAUTHORIZED: authentication required)"),
+            (
+                user, "very-secret\n",
+                answer
+                    + "not authorised (UNAUTHORIZED: authentication required; it refuses the credentials from the command line)"
+            ),
         ]
         for (extra, input, cause) in runs {
             let outcome = try await terminal.command(["bundle", name, "-o", "bundle.tar"] + extra, input: input).run()
@@ -80,7 +84,7 @@ import Testing
             input: Self.password
         )
         let hosts = [registry.address, other.address].sorted().joined(separator: ", ")
-        let message = "--username is for one registry, and the images are from \(hosts)"
+        let message = "--username is for one registry, and the images are from \(hosts); --creds is for several"
         #expect(outcome.status == 64)
         #expect(outcome.errorText == "error: \(message)\n")
         #expect(try ReportDocument(outcome.output).failures.map(\.message) == [message])
@@ -140,7 +144,7 @@ import Testing
         expect(
             outcome,
             status: 1,
-            errors: "error: reading the credentials in \(path): it is not the JSON that docker writes\n"
+            errors: "error: reading the credentials in \(path): it is not the JSON that docker and podman write\n"
         )
     }
 

@@ -99,7 +99,7 @@ import Testing
             input: "secret"
         )
         #expect(outcome.status == 64)
-        #expect(outcome.errorText.contains("Stdin holds the password, so it cannot hold a list"))
+        #expect(outcome.errorText.contains("Stdin holds a secret, so it cannot hold a list"))
     }
 
     @Test(arguments: ["https://registry.site", "registry.site/", "registry.site/prefix", ""])

@@ -29,7 +29,7 @@ func withClient<Result>(
 /// A configuration with the same credentials for every registry.
 func signedIn(as username: String = "me", _ password: String = "secret") -> RegistryClient.Configuration {
     var configuration = RegistryClient.Configuration.withoutRetries
-    configuration.credentials = { _ in Credentials(username: username, password: password) }
+    configuration.credentials = { _, _ in Credentials(username: username, password: password) }
     return configuration
 }
 

@@ -41,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("<html>", "text/html"), ("", "application/json"), ("[]", "application/json"), ("{}", "application/json"),
+        ("<html>", "text/html"), ("<html>", "Text/HTML; charset=utf-8"), ("", "application/json"), ("", "text/html"),
+        ("[]", "application/json"), ("{}", "application/json"),
         (#"{"token":null}"#, "application/json"), (#"{"token":""}"#, "application/json"),
         (#"{"token":5}"#, "application/json"),
         // A token that would begin a header of its own.
@@ -53,7 +54,12 @@ import Testing
         let error = try await refusal(registry)
         #expect(error.code == .malformedAnswer)
         #expect(error.request == "GET http://\(registry.address)/token")
-        #expect(error.reason == "the token server's answer holds no token")
+        let lack =
+            body.isEmpty
+            ? "is empty"
+            : body.hasPrefix("<")
+                ? "is an HTML page: perhaps a proxy or a page to log in answers in its place" : "holds no token"
+        #expect(error.reason == "the token server's answer \(lack)")
         #expect(registry.requests.count == 2)
     }
 

@@ -11,7 +11,7 @@ actor Authenticator {
     }
 
     private let endpoint: RegistryEndpoint
-    private let credentials: Credentials?
+    private let find: RegistryClient.CredentialFinder
     private let transport: HTTPTransport
     private var method = Method.unknown
     private var isProbed = false
@@ -19,11 +19,17 @@ actor Authenticator {
     private var failure: RegistryError?
     /// How often the first request was tried in vain.
     private(set) var failureCount = 0
-    private var tokens: [String: CachedToken] = [:]
+    private var tokens: [TokenKey: CachedToken] = [:]
 
     /// Held by the first request to the registry; the others wait until it is known what the registry asks for, because
     /// each of them would be turned away once.
     nonisolated let firstRequest = RequestSlots(limit: 1)
+
+    /// What a token is good for.
+    private struct TokenKey: Hashable {
+        let server: TokenServer
+        let scopes: [Scope]
+    }
 
     /// The token of one scope, and who fetches it now.
     private final class CachedToken {
@@ -38,9 +44,9 @@ actor Authenticator {
         }
     }
 
-    init(endpoint: RegistryEndpoint, credentials: Credentials?, transport: HTTPTransport) {
+    init(endpoint: RegistryEndpoint, find: @escaping RegistryClient.CredentialFinder, transport: HTTPTransport) {
         self.endpoint = endpoint
-        self.credentials = credentials
+        self.find = find
         self.transport = transport
     }
 
@@ -83,14 +89,24 @@ actor Authenticator {
 
     // MARK: - Authorization
 
+    /// Who we are in the repository that a request is for.
+    func credentials(for scopes: [Scope]) async throws -> Credentials? {
+        try await find(endpoint.registry, scopes.path)
+    }
+
     /// The value of the `Authorization` header for a request, nil where none is needed.
     ///
     /// - Throws: ``RegistryError`` when a token cannot be had.
-    func authorization(for scopes: [String], context: RequestContext) async throws -> String? {
+    func authorization(for scopes: [Scope], context: RequestContext) async throws -> String? {
         switch method {
-        case .unknown, .none: nil
-        case .basic: credentials?.basicAuthorization
-        case .bearer(let server): try await token(from: server, scopes: scopes, rejected: nil, context: context)
+        case .unknown, .none: return nil
+        case .basic:
+            let credentials = try await credentials(for: scopes)
+            return credentials?.bearerAuthorization ?? credentials?.basicAuthorization
+        case .bearer(let server):
+            let credentials = try await credentials(for: scopes)
+            if let own = credentials?.bearerAuthorization { return own }
+            return try await token(from: server, as: credentials, scopes: scopes, rejected: nil, context: context)
         }
     }
 
@@ -105,19 +121,30 @@ actor Authenticator {
     /// - Throws: ``RegistryError`` when a token cannot be had or there are no credentials to answer with.
     func answer(
         to challenges: [Challenge],
-        scopes: [String],
+        scopes: [Scope],
         rejected: String?,
         context: RequestContext
     ) async throws -> String? {
-        if let bearer = challenges.first(where: { $0.scheme == "bearer" }) {
-            let server = try TokenServer(bearer, endpoint: endpoint, credentials: credentials, context: context)
-            method = .bearer(server)
-            let asked = bearer.parameters["scope"].map { $0.split(separator: " ").map(String.init) } ?? []
-            let all = Set(scopes).union(asked.filter { !Scope.covers(scopes, $0) }).sorted()
-            let next = try await token(from: server, scopes: all, key: scopes, rejected: rejected, context: context)
-            return next == rejected ? nil : next
+        let credentials = try await credentials(for: scopes)
+        let basic = challenges.first { $0.scheme == "basic" }
+        do {
+            if let (server, asked) = try server(in: challenges, context) {
+                method = .bearer(server)
+                if let own = credentials?.bearerAuthorization { return own == rejected ? nil : own }
+                let next = try await token(
+                    from: server,
+                    as: credentials,
+                    scopes: scopes,
+                    asked: asked,
+                    rejected: rejected,
+                    context: context
+                )
+                return next == rejected ? nil : next
+            }
+        } catch let error as RegistryError where error.code == .malformedAnswer && basic != nil {
+            // The registry takes a password just as well.
         }
-        guard challenges.contains(where: { $0.scheme == "basic" }) else {
+        guard basic != nil else {
             let names = challenges.map(\.scheme).joined(separator: ", ")
             throw RegistryError(.unauthorized, context, reason: "the registry asks for \"\(names)\" authentication")
         }
@@ -126,22 +153,53 @@ actor Authenticator {
             throw RegistryError(
                 .unauthorized,
                 context,
-                reason: "it asks for a user name and a password; \(endpoint.missingCredentials)"
+                reason: "it asks for a user name and a password, and \(endpoint.missingCredentials)"
             )
         }
-        return credentials.basicAuthorization == rejected ? nil : credentials.basicAuthorization
+        guard let authorization = credentials.bearerAuthorization ?? credentials.basicAuthorization else {
+            throw RegistryError(
+                .unauthorized,
+                context,
+                reason: "it asks for a user name and a password, and \(credentials.source) has an identity token"
+            )
+        }
+        return authorization == rejected ? nil : authorization
+    }
+
+    /// The first token server that a challenge names, and the scopes for which the registry sends us there.
+    ///
+    /// - Throws: ``RegistryError`` where there is a challenge for a token, and none that can be followed.
+    private func server(
+        in challenges: [Challenge],
+        _ context: RequestContext
+    ) throws -> (server: TokenServer, asked: [Scope])? {
+        var failure: (any Error)?
+        for challenge in challenges where challenge.scheme == "bearer" {
+            do {
+                let server = try TokenServer(challenge, endpoint: endpoint, context: context)
+                let asked = (challenge.parameters["scope"] ?? "").split(separator: " ")
+                return (server, asked.compactMap { Scope(parsing: $0) })
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+        return nil
     }
 
     // MARK: - Tokens
 
+    /// A token for scopes, and for those that the registry asks for besides.
     private func token(
         from server: TokenServer,
-        scopes: [String],
-        key: [String]? = nil,
+        as credentials: Credentials?,
+        scopes: [Scope],
+        asked: [Scope] = [],
         rejected: String?,
         context: RequestContext
     ) async throws -> String {
-        let key = (key ?? scopes).sorted().joined(separator: " ")
+        // Under what the request itself needs: the next one like it is to find it.
+        let key = TokenKey(server: server, scopes: Scope.merged(scopes))
         let cached = tokens[key] ?? CachedToken()
         tokens[key] = cached
         if let authorization = cached.authorization(besides: rejected) { return authorization }
@@ -153,7 +211,12 @@ actor Authenticator {
                 throw (failure as? RegistryError).map { $0.with(context, request: $0.request) } ?? failure
             }
             do {
-                let token = try await server.fetch(scopes: scopes, transport: transport, context: context)
+                let token = try await server.fetch(
+                    scopes: Scope.merged(scopes + asked),
+                    credentials: credentials,
+                    transport: transport,
+                    context: context
+                )
                 cached.token = token
                 cached.failure = nil
                 cached.attemptCount += 1

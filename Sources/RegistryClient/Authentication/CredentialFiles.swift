@@ -1,0 +1,89 @@
+import FoundationEssentials
+import Glibc
+
+/// Where docker and podman keep credentials.
+///
+/// Spec: containers-auth.json(5); docker's command line reference, "Configuration files".
+package struct CredentialFiles: Sendable {
+    /// A place, and what is there.
+    private struct Place {
+        let path: String
+        var isLegacy = false
+        /// Whether the user has named it: then it must be there.
+        var isNamed = false
+    }
+
+    /// Reads the files that there are, in the order in which they are asked.
+    ///
+    /// - Parameters:
+    ///   - named: the one file to read, as the user named it; nil for `$REGISTRY_AUTH_FILE`, and where that is not set
+    ///     for all places: podman's for this login, podman's and docker's for this user, and docker's first.
+    ///   - environment: the environment that says where they are.
+    /// - Returns: the files.
+    /// - Throws: ``CredentialsError`` for a file that is there but cannot be read, or is named but not there.
+    package static func load(
+        named: String?,
+        environment: [String: String]
+    ) throws(CredentialsError) -> [CredentialFile] {
+        var files: [CredentialFile] = []
+        for place in places(named: named, environment: environment)
+        where place.isNamed || FileManager.default.fileExists(atPath: place.path) {
+            let text = try read(place.path)
+            files.append(
+                try place.isLegacy
+                    ? .parse(legacy: text, path: place.path)
+                    : .parse(text, path: place.path)
+            )
+        }
+        return files
+    }
+
+    /// The file into which credentials are stored: the one that the user named, else docker's.
+    ///
+    /// - Throws: ``CredentialsError`` where there is no home for one.
+    package static func destination(
+        named: String?,
+        environment: [String: String]
+    ) throws(CredentialsError) -> String {
+        if let path = named ?? environment["REGISTRY_AUTH_FILE"]?.nonEmpty ?? docker(environment) { return path }
+        throw CredentialsError(
+            operation: "storing credentials in",
+            path: "~/.docker/config.json",
+            reason: "HOME is not set; --authfile names a file"
+        )
+    }
+
+    private static func places(named: String?, environment: [String: String]) -> [Place] {
+        if let path = named ?? environment["REGISTRY_AUTH_FILE"]?.nonEmpty { return [Place(path: path, isNamed: true)] }
+        let home = environment["HOME"]?.nonEmpty
+        let session = environment["XDG_RUNTIME_DIR"]?.nonEmpty.map { $0 + "/containers/auth.json" }
+        let user = (environment["XDG_CONFIG_HOME"]?.nonEmpty ?? home.map { $0 + "/.config" })
+        return [
+            Place(path: session ?? "/run/containers/\(getuid())/auth.json"),
+            user.map { Place(path: $0 + "/containers/auth.json") },
+            docker(environment).map { Place(path: $0) },
+            home.map { Place(path: $0 + "/.dockercfg", isLegacy: true) },
+        ].compactMap(\.self)
+    }
+
+    private static func docker(_ environment: [String: String]) -> String? {
+        let folder = environment["DOCKER_CONFIG"]?.nonEmpty ?? environment["HOME"]?.nonEmpty.map { $0 + "/.docker" }
+        return folder.map { $0 + "/config.json" }
+    }
+
+    /// The bytes of a file.
+    static func read(_ path: String) throws(CredentialsError) -> [UInt8] {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw CredentialsError(path: path, reason: "there is no such file")
+        }
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw CredentialsError(path: path, reason: "it cannot be read")
+        }
+        return Array(bytes)
+    }
+}
+
+extension String {
+    /// The text, nil where there is none: an environment variable that is set to nothing says nothing.
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+}
