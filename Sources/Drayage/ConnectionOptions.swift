@@ -34,8 +34,13 @@ public struct ConnectionOptions: Sendable {
     ///
     /// No secret is.
     public var logger = Logger(label: "drayage")
-    /// The environment in which docker's `config.json` is looked for.
+    /// The environment in which docker's `config.json` and containers' `registries.conf` are looked for.
     public var environment: [String: String] = ProcessInfo.processInfo.environment
+    /// Mirrors that are asked before those of `registries.conf`, in their order, by what reads images to bundle or
+    /// repair them.
+    public var mirrors: [RegistryMirror] = []
+    /// The machine's own folder of files that the tools of the containers project read.
+    package var containersFolder = "/etc/containers"
 
     private var schemes: [String: Scheme] = [:]
     private var credentials: [String: Credentials] = [:]
@@ -53,6 +58,24 @@ public struct ConnectionOptions: Sendable {
     /// Takes over what the text of a target says of its scheme.
     mutating func setScheme(of target: RegistryTarget) {
         if let scheme = target.scheme { schemes[target.registry] = scheme }
+    }
+
+    /// Finds out where references are asked for.
+    ///
+    /// - Throws: ``RegistriesConf/Failure`` for a file that cannot be used.
+    func routes(of references: [Reference]) async throws -> Routes {
+        let files = RegistriesConfFiles(environment: environment, systemFolder: containersFolder)
+        return try await blocking { Routes(references, rules: MirrorRules(named: mirrors, rules: try files.rules())) }
+    }
+
+    /// The client's configuration for what is asked for along routes.
+    ///
+    /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
+    func clientConfiguration(routes: Routes, progress: @escaping ProgressHandler) throws -> RegistryClient.Configuration
+    {
+        var configuration = try clientConfiguration(progress: progress)
+        routes.apply(to: &configuration)
+        return configuration
     }
 
     /// The client's configuration.

@@ -45,6 +45,7 @@ struct BundleCommand: AsyncParsableCommand {
     )
     var reuse: [String] = []
 
+    @OptionGroup var mirrors: MirrorArguments
     @OptionGroup var ranges: RangeArguments
     @OptionGroup var retry: RetryArguments
 
@@ -71,6 +72,7 @@ struct BundleCommand: AsyncParsableCommand {
             let references = try retry.report(of: "bundle")?.missingImages() ?? images.parsed()
             var connections = try connection.options(logger: report.logger)
             ranges.apply(to: &connections)
+            try mirrors.apply(to: &connections)
             let registries = Set(references.map(\.repository.registry))
             if let user = try connection.credentials() {
                 guard let registry = registries.first, registries.count == 1 else {

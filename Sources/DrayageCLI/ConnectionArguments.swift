@@ -86,6 +86,28 @@ struct ConnectionArguments: ParsableArguments {
     }
 }
 
+/// Where images are asked for before their own registry.
+struct MirrorArguments: ParsableArguments {
+    @Option(
+        name: .customLong("mirror"),
+        help: ArgumentHelp(
+            "A mirror that is asked first: docker.io=mirror.site:5000/hub. Before those of registries.conf. Repeatable.",
+            valueName: "registry=mirror"
+        )
+    )
+    var mirrors: [String] = []
+
+    func validate() throws { _ = try parsed() }
+
+    func apply(to options: inout ConnectionOptions) throws { options.mirrors = try parsed() }
+
+    private func parsed() throws -> [RegistryMirror] {
+        try mirrors.map { text in
+            do { return try RegistryMirror(parsing: text) } catch { throw ValidationError("--mirror: \(error)") }
+        }
+    }
+}
+
 /// How large blobs are fetched.
 struct RangeArguments: ParsableArguments {
     @Option(

@@ -17,6 +17,9 @@ final class HTTPTransport: Sendable {
     private let uploadClient: HTTPClient
     private let writeTimeout: TimeAmount
     private let logger: Logger
+    /// Where certificates are not verified, and the settings for that.
+    private let insecureOrigins: Set<URLParts.Origin>
+    private let insecureTLS: TLSConfiguration
     private let count = Atomic<Int>(0)
     /// What the hosts have said of themselves.
     let hosts: HostGates
@@ -34,6 +37,14 @@ final class HTTPTransport: Sendable {
         let group = MultiThreadedEventLoopGroup.singleton
         hosts = HostGates(clock: configuration.retryClock)
         logger = configuration.logger
+        var insecureTLS = tls
+        insecureTLS.certificateVerification = .none
+        self.insecureTLS = insecureTLS
+        insecureOrigins = Set(
+            configuration.insecureHosts.compactMap { host in
+                URLParts.origin(of: RegistryEndpoint(registry: host, scheme: .https).baseURL)
+            }
+        )
         writeTimeout = TimeAmount(configuration.idleTimeout)
         client = HTTPClient(
             eventLoopGroup: group,
@@ -160,7 +171,14 @@ final class HTTPTransport: Sendable {
         // A layer is compressed already, and its digest is of the bytes as they are stored.
         headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
         let url = URLParts.legal(request.url)
-        return try HTTPClient.Request(url: url, method: request.method, headers: headers, body: body)
+        let isInsecure = !insecureOrigins.isEmpty && URLParts.origin(of: url).map(insecureOrigins.contains) ?? false
+        return try HTTPClient.Request(
+            url: url,
+            method: request.method,
+            headers: headers,
+            body: body,
+            tlsConfiguration: isInsecure ? insecureTLS : nil
+        )
     }
 
     private static func settings(

@@ -19,6 +19,11 @@ package final class RegistryClient: Sendable {
         package var plainHTTP = false
         /// Whether certificates are not verified.
         package var insecure = false
+        /// Registries whose certificates are not verified, whatever those of others are.
+        package var insecureHosts: Set<String> = []
+        /// Registries that stand in for others: what they do not give is asked of another, so they are tried twice at
+        /// most, and hardly waited for.
+        package var mirrors: Set<String> = []
         /// A file of PEM certificates that are trusted besides the system's.
         package var caFile: String?
         /// The most requests in flight to one registry.
@@ -99,7 +104,8 @@ package final class RegistryClient: Sendable {
                     transport: transport
                 ),
                 bodyLimit: BodyLimit(),
-                hasCredentials: credentials != nil
+                hasCredentials: credentials != nil,
+                isMirror: configuration.mirrors.contains(name)
             )
             registries[name] = registry
             return registry
@@ -135,6 +141,8 @@ struct Registry: Sendable {
     let authenticator: Authenticator
     let bodyLimit: BodyLimit
     let hasCredentials: Bool
+    /// Whether another is asked where this one fails.
+    let isMirror: Bool
 
     /// The most requests for bytes of large blobs at once.
     static let largeRequestLimit = 8
