@@ -44,6 +44,7 @@ public struct ConnectionOptions: Sendable {
 
     private var schemes: [String: Scheme] = [:]
     private var credentials: [String: Credentials] = [:]
+    private var headers: [String: [ExtraHeader]] = [:]
 
     /// The defaults: TLS but on loopback, the credentials of docker's `config.json`.
     public init() {}
@@ -53,6 +54,17 @@ public struct ConnectionOptions: Sendable {
     /// They go before those of docker's `config.json`.
     public mutating func setCredentials(username: String, password: String, for registry: String) {
         credentials[registry] = Credentials(username: username, password: password)
+    }
+
+    /// Adds a header field that goes with every request to a registry: to no other host, its token server among them.
+    ///
+    /// - Throws: ``DrayageError`` with `usage` for what can be none; its message does not hold the value.
+    public mutating func addHeader(name: String, value: String, for registry: String) throws {
+        do {
+            headers[registry, default: []].append(try ExtraHeader(name: name, value: value))
+        } catch {
+            throw DrayageError(.usage, "a header for \(registry)", underlying: error)
+        }
     }
 
     /// Takes over what the text of a target says of its scheme.
@@ -98,6 +110,7 @@ public struct ConnectionOptions: Sendable {
         configuration.maxWait = maxWait
         if let idleTimeout { (configuration.idleTimeout, configuration.storeTimeout) = (idleTimeout, idleTimeout) }
         configuration.onRetry = { progress(.retrying(message: "\($0.error)", wait: $0.wait)) }
+        configuration.headers = headers
         configuration.logger = logger
         configuration.credentials = { explicit[$0] ?? dockerConfig.credentials(for: $0) }
         return configuration

@@ -18,6 +18,11 @@ struct ConnectionArguments: ParsableArguments {
     )
     var tls: [String] = []
 
+    @Option(
+        help: ArgumentHelp("A header for one registry alone. Repeatable.", valueName: "host=name:value")
+    )
+    var header: [String] = []
+
     @Option(name: [.customShort("u"), .long], help: "The user name; else docker's config.json is asked.")
     var username: String?
 
@@ -43,6 +48,8 @@ struct ConnectionArguments: ParsableArguments {
                 throw ValidationError("--tls takes a registry's host, with its port: \"\(host.printable)\" is none")
             }
         }
+        var unused = ConnectionOptions()
+        try addHeaders(to: &unused)
         guard (username != nil) == passwordStdin else {
             throw ValidationError("--username and --password-stdin go together")
         }
@@ -59,7 +66,28 @@ struct ConnectionArguments: ParsableArguments {
         options.retryLimit = retries
         options.maxWait = maxWait.duration
         options.logger = logger
+        try addHeaders(to: &options)
         return options
+    }
+
+    /// Adds the headers of the command line; what is said of a wrong one does not hold its value.
+    private func addHeaders(to options: inout ConnectionOptions) throws {
+        for text in header {
+            let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            // Among bytes, for as a character the colon would hide behind an accent that follows it.
+            guard sides.count == 2, let colon = sides[1].utf8.firstIndex(of: UInt8(ascii: ":")) else {
+                throw ValidationError("--header takes HOST=NAME:VALUE")
+            }
+            guard let target = try? RegistryTarget(parsing: sides[0]), target.registry == sides[0],
+                target.prefix == nil
+            else { throw ValidationError("--header takes HOST=NAME:VALUE, and what it was given names no host") }
+            let value = String(sides[1][sides[1].utf8.index(after: colon)...])
+            do {
+                try options.addHeader(name: String(sides[1][..<colon]), value: value, for: target.registry)
+            } catch {
+                throw ValidationError("--header: \(error)")
+            }
+        }
     }
 
     /// The options with the credentials of the command line for one registry.

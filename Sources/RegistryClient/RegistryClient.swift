@@ -30,6 +30,8 @@ package final class RegistryClient: Sendable {
         package var requestLimit = 32
         /// How large blobs are fetched.
         package var ranges = RangePolicy()
+        /// Header fields that go with every request to a registry, and nowhere else.
+        package var headers: [String: [ExtraHeader]] = [:]
         /// Finds the credentials for a registry.
         package var credentials: @Sendable (_ registry: String) -> Credentials? = { _ in nil }
         /// How long a connection may take to be made.
@@ -105,7 +107,8 @@ package final class RegistryClient: Sendable {
                 ),
                 bodyLimit: BodyLimit(),
                 hasCredentials: credentials != nil,
-                isMirror: configuration.mirrors.contains(name)
+                isMirror: configuration.mirrors.contains(name),
+                headers: configuration.headers[name] ?? []
             )
             registries[name] = registry
             return registry
@@ -143,6 +146,8 @@ struct Registry: Sendable {
     let hasCredentials: Bool
     /// Whether another is asked where this one fails.
     let isMirror: Bool
+    /// What the user sends to it besides.
+    let headers: [ExtraHeader]
 
     /// The most requests for bytes of large blobs at once.
     static let largeRequestLimit = 8

@@ -15,6 +15,7 @@ struct Terminal: Sendable {
     init() throws {
         scratch = try ScratchDirectory()
         binary = try Command.binary(named: "drayage")
+        TestSecrets.onLeak { Issue.record("\($0)") }
     }
 
     /// A run that is not started yet.

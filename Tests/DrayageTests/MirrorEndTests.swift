@@ -6,42 +6,17 @@ import Testing
 
 /// How a run with mirrors ends: what is told of failures, what is blocked, and what an interruption leaves.
 @Suite(.timeLimit(.minutes(10))) struct MirrorEndTests {
-    private var workshop: Workshop
-    private let source: Source
-    private let image: TestImage
-    private let name: String
+    private let site: MirrorSite
+    private var workshop: Workshop { site.workshop }
+    private var source: Source { site.source }
+    private var image: TestImage { site.image }
+    private var name: String { site.name }
 
-    init() async throws {
-        (workshop, source) = (try Workshop(), try Source())
-        var builder = ImageBuilder(seed: 710)
-        image = try builder.multiPlatform(sharing: [builder.layer(byteCount: 50_000)])
-        name = try source.add(image, "team/app")
-    }
-
-    /// The workshop with a mirror of the whole source, and perhaps with what a file says.
-    private func with(_ mirrors: String..., conf: String? = nil) throws -> Workshop {
-        var workshop = workshop
-        workshop.connections.mirrors = try mirrors.map { try RegistryMirror(parsing: "\(source.address)=\($0)") }
-        if let conf {
-            workshop.connections.environment["CONTAINERS_REGISTRIES_CONF"] =
-                try workshop.scratch.write(conf, to: "conf/registries.conf")
-        }
-        return workshop
-    }
-
-    /// A mirror with the image, which answers as it should but for what the test answers itself.
-    private func mirror(
-        _ path: String = "team/app",
-        except fault: @escaping @Sendable (Request) -> Answer? = { _ in nil }
-    ) throws -> Source {
-        let mirror = try Source(except: fault)
-        try mirror.add(image, path)
-        return mirror
-    }
+    init() throws { site = try MirrorSite() }
 
     @Test func `where all fail the source's failure is told, and the mirrors'`() async throws {
         let mirror = try ScriptedRegistry { _ in .error(500, "UNKNOWN") }
-        let (missing, workshop) = ("\(source.address)/none:1", try with(mirror.address))
+        let (missing, workshop) = ("\(source.address)/none:1", try site.workshop(with: mirror.address))
         let report = try await workshop.bundle([missing])
         #expect(report.outcome == .failed)
         #expect(report.exitStatus == .failed)
@@ -59,7 +34,7 @@ import Testing
         let bad = image.blobs[0].digest
         let refusing = try Source { $0.path.hasSuffix("\(bad)") ? .error(403, "DENIED") : nil }
         let name = try refusing.add(image, "team/app")
-        let mirror = try mirror { $0.path.hasSuffix("\(bad)") ? .error(500, "UNKNOWN") : nil }
+        let mirror = try site.mirror { $0.path.hasSuffix("\(bad)") ? .error(500, "UNKNOWN") : nil }
         var workshop = workshop
         workshop.connections.mirrors = [try RegistryMirror(parsing: "\(refusing.address)=\(mirror.address)")]
         let report = try await workshop.bundle([name])
@@ -74,7 +49,7 @@ import Testing
     @Test func `what is blocked fails, and the rest does not`() async throws {
         let other = try source.add(image, "bad/app")
         let conf = "[[registry]]\nlocation = \"\(source.address)/bad\"\nblocked = true"
-        let workshop = try with(conf: conf)
+        let workshop = try site.workshop(conf: conf)
         let report = try await workshop.bundle([name, other], keepGoing: true)
         #expect(report.outcome == .partial)
         #expect(report.images.map(\.reference) == [name])
@@ -87,7 +62,7 @@ import Testing
     }
 
     @Test func `a file that cannot be read is an error before anything is asked for`() async throws {
-        let workshop = try with(conf: "[[registry]]\nlocation = ")
+        let workshop = try site.workshop(conf: "[[registry]]\nlocation = ")
         let error = await #expect(throws: (any Error).self) { try await workshop.bundle([name]) }
         let text = error.map { "\($0)" } ?? ""
         #expect(text.hasPrefix("reading the mirrors in \(workshop.path("conf/registries.conf")): line 2"), "\(text)")
@@ -97,7 +72,7 @@ import Testing
 
     @Test func `a cancellation ends it at once, and nobody else is asked`() async throws {
         let mirror = try ScriptedRegistry { _ in Answer().sent(.stalledBeforeHead) }
-        let workshop = try with(mirror.address)
+        let workshop = try site.workshop(with: mirror.address)
         let task = Task { [name] in try await workshop.bundle([name]) }
         try await until { !mirror.requests.isEmpty }
         task.cancel()

@@ -6,77 +6,47 @@ import Testing
 
 /// Mirrors are asked first, and what they do not give comes from the source.
 @Suite(.timeLimit(.minutes(10))) struct MirrorTests {
-    private var workshop: Workshop
-    private let source: Source
-    private let image: TestImage
-    private let name: String
+    private let site: MirrorSite
+    private var workshop: Workshop { site.workshop }
+    private var source: Source { site.source }
+    private var image: TestImage { site.image }
+    private var name: String { site.name }
 
-    init() async throws {
-        (workshop, source) = (try Workshop(), try Source())
-        var builder = ImageBuilder(seed: 710)
-        image = try builder.multiPlatform(sharing: [builder.layer(byteCount: 50_000)])
-        name = try source.add(image, "team/app")
-    }
-
-    /// The workshop with a mirror of the whole source, and perhaps with what a file says.
-    private func with(_ mirrors: String..., conf: String? = nil) throws -> Workshop {
-        var workshop = workshop
-        workshop.connections.mirrors = try mirrors.map { try RegistryMirror(parsing: "\(source.address)=\($0)") }
-        if let conf {
-            workshop.connections.environment["CONTAINERS_REGISTRIES_CONF"] =
-                try workshop.scratch.write(conf, to: "conf/registries.conf")
-        }
-        return workshop
-    }
-
-    private func expectSame(_ location: SourceLocation = #_sourceLocation) async throws {
-        _ = try await workshop.bundle([name], to: "direct.tar")
-        #expect(workshop.scratch.sameContent("bundle.tar", "direct.tar"), sourceLocation: location)
-    }
-
-    /// A mirror with the image, which answers as it should but for what the test answers itself.
-    private func mirror(
-        _ path: String = "team/app",
-        except fault: @escaping @Sendable (Request) -> Answer? = { _ in nil }
-    ) throws -> Source {
-        let mirror = try Source(except: fault)
-        try mirror.add(image, path)
-        return mirror
-    }
+    init() throws { site = try MirrorSite() }
 
     // MARK: - A mirror that has it
 
     @Test func `all comes from the mirror, and the bundle is the same`() async throws {
-        let mirror = try mirror("hub/team/app")
-        let report = try await with("\(mirror.address)/hub").bundle([name])
+        let mirror = try site.mirror("hub/team/app")
+        let report = try await site.workshop(with: "\(mirror.address)/hub").bundle([name])
         #expect(report.outcome == .done)
         #expect(report.notes == [])
         #expect(source.registry.requests.isEmpty)
         #expect(report.images.map(\.reference) == [name])
         #expect(report.images.map(\.source) == ["\(mirror.address)/hub/team/app"])
         #expect(Set(report.blobs?.map(\.source) ?? []) == ["\(mirror.address)/hub/team/app"])
-        try await expectSame()
+        try await site.expectSame()
     }
 
     @Test func `a file names mirrors as well, after those of the command line`() async throws {
-        let (first, second) = (try Source(), try mirror())
+        let (first, second) = (try Source(), try site.mirror())
         let conf = """
             [[registry]]
             location = "\(source.address)"
             [[registry.mirror]]
             location = "\(second.address)"
             """
-        let report = try await with(first.address, conf: conf).bundle([name])
+        let report = try await site.workshop(with: first.address, conf: conf).bundle([name])
         #expect(report.images.map(\.source) == ["\(second.address)/team/app"])
         #expect(first.registry.lines.first == "GET /v2/team/app/manifests/1")
         #expect(source.registry.requests.isEmpty)
-        try await expectSame()
+        try await site.expectSame()
     }
 
     @Test func `what is at another location keeps its name`() async throws {
-        let other = try mirror("moved/app")
+        let other = try site.mirror("moved/app")
         let conf = "[[registry]]\nprefix = \"registry.invalid/team\"\nlocation = \"\(other.address)/moved\""
-        let report = try await with(conf: conf).bundle(["registry.invalid/team/app:1"])
+        let report = try await site.workshop(conf: conf).bundle(["registry.invalid/team/app:1"])
         #expect(report.outcome == .done)
         #expect(report.images.map(\.reference) == ["registry.invalid/team/app:1"])
         #expect(report.images.map(\.source) == ["\(other.address)/moved/app"])
@@ -102,12 +72,12 @@ import Testing
         var builder = ImageBuilder(seed: 711)
         let (mirror, old) = (try Source(), try builder.image())
         try mirror.add(old, "team/app")
-        let report = try await with(mirror.address).bundle([name])
+        let report = try await site.workshop(with: mirror.address).bundle([name])
         #expect(report.images.map(\.digest) == [old.digest])
         #expect(source.registry.requests.isEmpty)
         // Another tag is not in the mirror at all.
         let other = try source.add(image, "team/app", tag: "2")
-        let second = try await with(mirror.address).bundle([other], to: "two.tar")
+        let second = try await site.workshop(with: mirror.address).bundle([other], to: "two.tar")
         #expect(second.images.map(\.digest) == [image.digest])
         #expect(second.images.map(\.source) == ["\(source.address)/team/app"])
     }
@@ -116,8 +86,8 @@ import Testing
 
     @Test func `what a mirror has not comes from the source, and that is no trouble`() async throws {
         let missing = image.blobs[1].digest
-        let mirror = try mirror { $0.path.hasSuffix("\(missing)") ? .error(404, "BLOB_UNKNOWN") : nil }
-        let report = try await with(mirror.address).bundle([name])
+        let mirror = try site.mirror { $0.path.hasSuffix("\(missing)") ? .error(404, "BLOB_UNKNOWN") : nil }
+        let report = try await site.workshop(with: mirror.address).bundle([name])
         #expect(report.outcome == .done)
         #expect(report.notes == [])
         #expect(source.registry.lines == ["GET /v2/team/app/blobs/\(missing)"])
@@ -125,11 +95,11 @@ import Testing
             let place = blob.digest == missing ? source.address : mirror.address
             #expect(blob.source == "\(place)/team/app")
         }
-        try await expectSame()
+        try await site.expectSame()
     }
 
     @Test func `a mirror that cannot be reached is tried twice and not again`() async throws {
-        var workshop = try with(try ScriptedRegistry.refusingAddress())
+        var workshop = try site.workshop(with: try ScriptedRegistry.refusingAddress())
         workshop.connections.retryLimit = 8
         workshop.connections.parallelism = 1
         let retries = Mutex(0)
@@ -143,7 +113,7 @@ import Testing
         #expect(report.notes.count == 1)
         #expect(report.notes[0].contains("connection refused"), "\(report.notes)")
         #expect(report.notes[0].hasSuffix("it was not asked any more"), "\(report.notes)")
-        try await expectSame()
+        try await site.expectSame()
     }
 
     /// What a mirror answers to everything.
@@ -155,19 +125,19 @@ import Testing
     ])
     func `a mirror that fails is passed over and told`(answer: Answer) async throws {
         let mirror = try ScriptedRegistry { _ in answer }
-        let report = try await with(mirror.address).bundle([name])
+        let report = try await site.workshop(with: mirror.address).bundle([name])
         #expect(report.outcome == .done, "\(report.failures.map(\.message))")
         #expect(report.notes.count == 1)
         #expect(report.notes.first?.hasPrefix("the mirror \(mirror.address) failed: ") == true, "\(report.notes)")
         #expect(report.images.map(\.source) == ["\(source.address)/team/app"])
-        try await expectSame()
+        try await site.expectSame()
     }
 
     @Test func `a mirror that is always busy is not asked for everything`() async throws {
         var builder = ImageBuilder(seed: 712)
         let names = try (0..<20).map { try source.add(builder.image(), "app-\($0)") }
         let mirror = try ScriptedRegistry { _ in .error(503, "UNAVAILABLE") }
-        var workshop = try with(mirror.address)
+        var workshop = try site.workshop(with: mirror.address)
         workshop.connections.parallelism = 1
         #expect(try await workshop.bundle(names).outcome == .done)
         #expect(mirror.requests.count == 4)
@@ -175,13 +145,13 @@ import Testing
 
     @Test func `wrong bytes of a mirror come to nothing`() async throws {
         let (blob, child) = (image.blobs[1], image.children[1])
-        let mirror = try mirror { request in
+        let mirror = try site.mirror { request in
             if request.path.hasSuffix("\(blob.digest)") {
                 return Answer(body: Array(repeating: 7, count: Int(blob.descriptor.size)))
             }
             return request.path.hasSuffix("\(child.digest)") ? .text("{}", type: "\(child.top.mediaType)") : nil
         }
-        let report = try await with(mirror.address).bundle([name])
+        let report = try await site.workshop(with: mirror.address).bundle([name])
         #expect(report.outcome == .done, "\(report.failures.map(\.message))")
         #expect(report.blobs?.first { $0.digest == blob.digest }?.source == "\(source.address)/team/app")
         #expect(report.notes.count == 1)
@@ -190,7 +160,7 @@ import Testing
                 "GET /v2/team/app/blobs/\(blob.digest)", "GET /v2/team/app/manifests/\(child.digest)",
             ]
         )
-        try await expectSame()
+        try await site.expectSame()
     }
 
     @Test func `what breaks off at a mirror is gone on with at the source`() async throws {
@@ -228,7 +198,7 @@ import Testing
                 location = "\(mirror.address)"
                 insecure = \(isInsecure)
                 """
-            var workshop = try with(conf: conf)
+            var workshop = try site.workshop(conf: conf)
             workshop.connections.tlsRegistries = [mirror.address]
             let report = try await workshop.bundle([name], to: "\(isInsecure).tar")
             #expect(report.outcome == .done)
