@@ -10,9 +10,7 @@ package enum TestSecrets {
 
     private static let state = Mutex(State())
 
-    /// Makes a secret and remembers it.
-    ///
-    /// - Parameter ending: what it ends with, where a test is about single characters.
+    /// Makes a secret and remembers it; it ends with what is given, where a test is about single characters.
     package static func make(_ name: String = "secret", ending: String = "") -> String {
         let secret = name + "-" + String(UInt64.random(in: 1 << 63 ... .max), radix: 36) + ending
         remember(secret)
