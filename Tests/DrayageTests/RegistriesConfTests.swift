@@ -223,23 +223,49 @@ import Testing
             "[[registry]]\nlocation = \"a.io\"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = \"m.io\"\n"
                 + "pull-from-mirror = \"all\"", "exclude each other"
         ),
-        ("a = 1\0", "it is no text"),
-        // What TOMLKit's parser would end the process over.
-        ("\n[[", "line 2: a table has no name"),
-        ("[[[registry]]]", "line 1: a table has no name"),
-        ("[[\nregistry]]", "line 1: a table has no name"),
-        ("a = [\n}", "line 2: a value is missing before"),
-        ("a = [1,}", "line 1: a value is missing before"),
-        ("a = \"\"\"\n\\\"\n\"\"\"\n[[{", "line 4: a table has no name"),
-        ("a = [\n# ]\n['x', 1979-05-27T:00Z]]", "line 3: a value that is no text"),
-        ("a = _1", "line 1: a value that is no text"),
-        ("a = [1, \u{2028}2]", "line 1: a character that can stand in a text alone"),
-        ("a = \u{1}", "line 1: a character that can stand in a text alone"),
+        ("a = 1\0", "line 1: more than one value"),
+        ("\n[[", "line 2: a name is missing"),
+        ("[[[registry]]]", "line 1: a name is missing"),
+        ("[[\nregistry]]", "line 1: a name is missing"),
+        ("[[registry]", "line 1: the header has no end"),
+        ("[registry]]", "line 1: more than one value"),
+        ("a = [\n}", "line 2: a value is missing"),
+        ("a = [1,}", "line 1: a value is missing"),
+        ("a = [1 2]", "line 1: a list goes on"),
+        ("a = {b = 1,}", "line 1: a name is missing"),
+        ("a = \"\"\"\n\\\"\n\"\"\"\n[[{", "line 4: a name is missing"),
+        ("a = _1", "line 1: a value is missing"),
+        ("a = 1 b = 2", "line 1: more than one value"),
+        ("a", "line 1: \"=\" is missing"),
+        ("a =", "line 1: a value is missing"),
+        ("a = \"\\q\"", "line 1: a backslash"),
+        ("a = \"\\ud800\"", "line 1: a character is written"),
+        ("a = 'b", "line 1: a text has no end"),
+        ("a = [1, \u{2028}2]", "line 1: a value is missing"),
+        ("a = \u{1}", "line 1: a value is missing"),
+        ("# \u{1}", "line 1: a control character"),
+        ("[a]\n[a]", "line 2: \"a\" is there twice"),
+        ("a = {b = 1}\na.c = 2", "line 2: \"a\" is there twice"),
+        ("a = {b = 1}\n[a]", "line 2: \"a\" is there twice"),
+        ("a = [{b = 1}]\n[[a]]", "line 2: \"a\" is there twice"),
+        ("a.b = 1\n\n[[a.b]]", "line 3: \"b\" is there twice"),
     ])
     func `a file that cannot be used is told with its place`(text: String, reason: String) throws {
         let error = #expect(throws: RegistriesConf.Failure.self) { try Self.places(text, "a.io/app:1") }
         #expect(error?.description.hasPrefix("reading the mirrors in r.conf: ") == true)
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "")")
+    }
+
+    /// Texts in all their forms, each of which means `m.io/a`.
+    @Test(arguments: [
+        "\"m.io/a\"", "'m.io/a'", "\"\"\"m.io/a\"\"\"", "\"\"\"\nm.io/a\"\"\"", "'''\r\nm.io/a'''",
+        "\"m\\u002Eio/a\"", "\"m.io\\U0000002fa\"", "\"\"\"\\\n   m.io\\\r\n\n\t/a\"\"\"", "\"m.io/a\" # \"#\"",
+    ])
+    func `a text is what its form says`(text: String) throws {
+        let file =
+            "n = [1_0, +0.5e3, -inf, 1979-05-27 07:32:00Z, 07:32:00, [], {}, {a.\"b\" = 'c'},\n# ]\n]\n"
+            + "[[registry]]\r\n\"location\" = 'a.io'\n  [[ registry . 'mirror' ]]\nlocation=\(text)\n[x.y]\n[x]\nregistry=1"
+        #expect(try Self.places(file, "a.io/app:1") == ["m.io/a/app", "a.io/app."])
     }
 
     @Test func `a file of bytes is no text, and nesting without end is an error`() throws {
@@ -250,6 +276,8 @@ import Testing
             }
             #expect(error?.description.unicodeScalars.contains { $0.value < 32 } == false)
         }
+        let many = Array(String(repeating: "[[a]]\n[a.b]\n", count: 80_000).utf8)
+        #expect(try RegistriesConf.rules(in: many, path: "r.conf").isEmpty)
         let deep = "a = " + String(repeating: "[", count: 50_000)
         #expect(throws: RegistriesConf.Failure.self) { try RegistriesConf.rules(in: Array(deep.utf8), path: "r.conf") }
     }

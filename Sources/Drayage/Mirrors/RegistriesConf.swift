@@ -1,5 +1,4 @@
 import Glibc
-import TOMLKit
 
 /// A file as containers-registries.conf(5) describes it, in its second version.
 ///
@@ -61,35 +60,18 @@ enum RegistriesConf {
     }
 
     private static func table(_ bytes: [UInt8], path: String) throws(Failure) -> TOMLTable {
-        // The parser takes the text up to the first zero byte for the whole.
-        guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+        guard String(validating: bytes, as: UTF8.self) != nil else {
             throw Failure(path: path, reason: "it is no text")
         }
         do {
-            try TOMLForm.check(bytes)
-            return try TOMLTable(string: text)
-        } catch let fault as TOMLForm.Fault {
-            throw Failure(path: path, reason: "line \(fault.line): \(fault.reason)")
-        } catch let error as TOMLParseError {
-            throw Failure(path: path, reason: "line \(error.source.begin.line): \(error.description)")
+            return try TOMLDocument.table(bytes)
         } catch {
-            throw Failure(path: path, reason: "\(error)")
+            throw Failure(path: path, reason: "line \(error.line): \(error.reason)")
         }
     }
 
-    fileprivate static func tables(
-        _ value: any TOMLValueConvertible,
-        _ name: String,
-        _ path: String
-    ) throws(Failure) -> [TOMLTable] {
-        guard let array = value.array else { throw Failure(path: path, reason: "\(name) is no list of tables") }
-        var tables: [TOMLTable] = []
-        for index in 0..<array.count {
-            guard let table = array[index].table else {
-                throw Failure(path: path, reason: "\(name) is no list of tables")
-            }
-            tables.append(table)
-        }
+    fileprivate static func tables(_ value: TOMLValue, _ name: String, _ path: String) throws(Failure) -> [TOMLTable] {
+        guard let tables = value.tables else { throw Failure(path: path, reason: "\(name) is no list of tables") }
         return tables
     }
 }
@@ -172,13 +154,13 @@ private struct Entry {
     /// A text; one that is empty is none.
     private func text(_ key: String) throws(RegistriesConf.Failure) -> String? {
         guard let value = table[key] else { return nil }
-        guard let text = value.string else { throw failure("\(key) is no text") }
+        guard case .text(let text) = value else { throw failure("\(key) is no text") }
         return text.isEmpty ? nil : text
     }
 
     private func flag(_ key: String) throws(RegistriesConf.Failure) -> Bool? {
         guard let value = table[key] else { return nil }
-        guard let flag = value.bool else { throw failure("\(key) is neither true nor false") }
+        guard case .flag(let flag) = value else { throw failure("\(key) is neither true nor false") }
         return flag
     }
 }
