@@ -1,23 +1,23 @@
 /// Where the blobs of a run may be had.
 struct BlobSources: Sendable {
-    /// The most repositories that are remembered for one blob or manifest: enough for one to be broken.
+    /// The most repositories that are remembered for one blob or manifest, each with its mirrors: enough for one to be
+    /// broken.
     static let limit = 3
 
-    private var repositories: [Digest: [Repository]] = [:]
+    private var origins: [Digest: [Origin]] = [:]
 
     /// Collects the repositories of all images.
     init(images: [Resolver.Image], graph: ImageGraph) {
         for image in images {
-            let repository = image.reference.repository
             for blob in graph.blobs(from: image.top.digest) {
-                let known = repositories[blob.digest, default: []]
-                if known.count < Self.limit, !known.contains(repository) {
-                    repositories[blob.digest, default: []].append(repository)
+                let known = origins[blob.digest, default: []]
+                if known.count < Self.limit, !known.contains(image.origin) {
+                    origins[blob.digest, default: []].append(image.origin)
                 }
             }
         }
     }
 
-    /// The repositories of a blob, the first to be tried first.
-    subscript(digest: Digest) -> [Repository] { repositories[digest] ?? [] }
+    /// The places of a blob, the first to be tried first.
+    subscript(digest: Digest) -> [Place] { (origins[digest] ?? []).places }
 }

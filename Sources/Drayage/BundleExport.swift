@@ -11,6 +11,7 @@ struct BundleExport: Sendable {
     let reused: [LayoutReader]
     let options: Synchronizer.Options
     let client: RegistryClient
+    let health: MirrorHealth
     let connections: ConnectionOptions
     let progress: ProgressHandler
 
@@ -65,6 +66,7 @@ struct BundleExport: Sendable {
             sources: BlobSources(images: resolution.images, graph: resolution.graph),
             reused: reused,
             client: client,
+            health: health,
             parallelism: connections.parallelism,
             progress: progress
         )

@@ -10,6 +10,7 @@ struct BundleFill: Sendable {
     /// Earlier bundles, which are asked before any registry.
     let reused: [LayoutReader]
     let client: RegistryClient
+    let health: MirrorHealth
     let parallelism: Int
     let progress: ProgressHandler
 
@@ -36,6 +37,11 @@ struct BundleFill: Sendable {
 
     private final class Record: Sendable {
         let outcome = Mutex(Outcome())
+    }
+
+    /// A blob that no place has given.
+    private struct Unavailable: Error {
+        let error: any Error
     }
 
     /// Ends the run after a failure that has been recorded.
@@ -144,13 +150,13 @@ struct BundleFill: Sendable {
     // MARK: - What is fetched
 
     private func fetch(_ blobs: [LayoutPlan.Blob], keepGoing: Bool, _ record: Record) async throws {
-        let byRegistry = Dictionary(grouping: blobs) { sources[$0.descriptor.digest].first?.registry }
+        let byRegistry = Dictionary(grouping: blobs) { sources[$0.descriptor.digest].first?.repository.registry }
         try await forEachConcurrently(byRegistry.values, limit: byRegistry.count) { blobs in
             try await forEachBlobConcurrently(blobs, parallelism: parallelism, byteCount: \.descriptor.size) { blob in
                 do {
                     try await fetch(blob, record)
-                } catch let error as RegistryError {
-                    record.outcome.withLock { $0.failures[blob.descriptor.digest] = error }
+                } catch let failure as Unavailable {
+                    record.outcome.withLock { $0.failures[blob.descriptor.digest] = failure.error }
                     if !keepGoing { throw Stop() }
                 }
                 return []
@@ -165,59 +171,64 @@ struct BundleFill: Sendable {
         let kept = Atomic<Int64>(slot.prefixCount)
         let moved = Atomic<Int64>(0)
         let attempts = AttemptCount()
-        func entry(_ status: Report.BlobStatus, from repository: Repository) -> Report.Blob {
+        func entry(_ status: Report.BlobStatus, from repository: Repository?) -> Report.Blob {
             var entry = Report.Blob(blob, status)
-            entry.source = repository.description
+            entry.source = repository?.description
             entry.movedByteCount = moved.load(ordering: .relaxed)
             entry.attempts = attempts.value
             return entry
         }
-        var place = BlobPlace { bytes, offset in
+        func noteFailure(_ error: any Error, at repository: Repository?) {
+            record.outcome.withLock { outcome in
+                var failed = entry(.failed, from: repository)
+                failed.cause = "\(error)"
+                outcome.records.note(failed)
+            }
+        }
+        var destination = BlobPlace { bytes, offset in
             let count = Int64(bytes.byteCount)
             try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
             moved.add(count, ordering: .relaxed)
             record.outcome.withLock { $0.fetchedByteCount += count }
             progress(.blobAdvanced(blob.digest, byteCount: count))
         }
-        place.read = { try slot.add($0, to: $1) }
-        place.note = { try slot.note(prefix: $0) }
-        place.restarting = { lost in
+        destination.read = { try slot.add($0, to: $1) }
+        destination.note = { try slot.note(prefix: $0) }
+        destination.restarting = { lost in
             kept.store(0, ordering: .relaxed)
             progress(.blobAdvanced(blob.digest, byteCount: -lost))
         }
-        place.lost = { progress(.blobAdvanced(blob.digest, byteCount: -$0)) }
-        var failure: RegistryError?
-        for repository in sources[blob.digest] {
-            progress(.blobStarted(blob.digest, byteCount: blob.size))
-            do {
-                try await attempts.counting {
-                    let prefix = try await prefix(of: slot)
-                    try await client.fetchBlob(blob, from: repository, after: prefix, into: place)
+        destination.lost = { progress(.blobAdvanced(blob.digest, byteCount: -$0)) }
+        do {
+            let repository = try await health.ask(sources[blob.digest]) { place in
+                progress(.blobStarted(blob.digest, byteCount: blob.size))
+                do {
+                    try await attempts.counting {
+                        let prefix = try await prefix(of: slot)
+                        try await client.fetchBlob(blob, from: place.repository, after: prefix, into: destination)
+                    }
+                } catch let error as RegistryError {
+                    // Nothing that was wrong is gone on from.
+                    if error.isMismatch {
+                        kept.store(0, ordering: .relaxed)
+                        try slot.note(prefix: 0)
+                    }
+                    noteFailure(error, at: place.repository)
+                    progress(.blobFailed(blob.digest))
+                    throw error
                 }
-                try slot.noteVerified()
-                record.outcome.withLock { outcome in
-                    outcome.keptByteCount += kept.load(ordering: .relaxed)
-                    outcome.records.note(entry(.fetched, from: repository))
-                }
-                progress(.blobFinished(blob.digest))
-                return
-            } catch let error as RegistryError {
-                // Nothing that was wrong is gone on from.
-                if error.isMismatch {
-                    kept.store(0, ordering: .relaxed)
-                    try slot.note(prefix: 0)
-                }
-                // Another repository may have it whole; what is told is why the first did not.
-                failure = failure ?? error
-                record.outcome.withLock { outcome in
-                    var failed = entry(.failed, from: repository)
-                    failed.cause = "\(failure ?? error)"
-                    outcome.records.note(failed)
-                }
-                progress(.blobFailed(blob.digest))
+                return place.repository
             }
+            try slot.noteVerified()
+            record.outcome.withLock { outcome in
+                outcome.keptByteCount += kept.load(ordering: .relaxed)
+                outcome.records.note(entry(.fetched, from: repository))
+            }
+            progress(.blobFinished(blob.digest))
+        } catch  where error is RegistryError || error is PlacesError {
+            noteFailure(error, at: sources[blob.digest].last?.repository)
+            throw Unavailable(error: error)
         }
-        if let failure { throw failure }
     }
 
     /// What is there of a blob, digested again; nil where there is nothing.

@@ -8,6 +8,8 @@ struct BundleRepair: Sendable {
     /// The bundle that the damaged parts are had from; nil where they come from registries.
     let donor: LayoutReader?
     let client: RegistryClient
+    let routes: Routes
+    let health: MirrorHealth
     let parallelism: Int
     let progress: ProgressHandler
 
@@ -91,9 +93,7 @@ struct BundleRepair: Sendable {
                 outcome.failures[digest] = nil
             }
             return true
-        } catch let error as RegistryError {
-            record.outcome.withLock { $0.failures[digest] = error }
-        } catch let error as DrayageError {
+        } catch  where error is RegistryError || error is PlacesError || error is DrayageError {
             record.outcome.withLock { $0.failures[digest] = error }
         }
         return false
@@ -108,18 +108,14 @@ struct BundleRepair: Sendable {
             guard let document = donor.documents[digest] else { throw notThere(digest, in: donor) }
             return (document, donor.path)
         }
-        var failure: (any Error)?
-        for repository in try repositories(of: images) {
-            do {
-                let document = try await attempts.counting {
-                    try await client.fetchManifest(.digest(digest), in: repository, expected: nil)
-                }
-                return (document, repository.description)
-            } catch let error as RegistryError {
-                failure = failure ?? error
+        let places = try places(of: images)
+        guard !places.isEmpty else { throw nobodyHas(digest) }
+        return try await health.ask(places) { place in
+            let document = try await attempts.counting {
+                try await client.fetchManifest(.digest(digest), in: place.repository, expected: nil)
             }
+            return (document, place.repository.description)
         }
-        throw failure ?? nobodyHas(digest)
     }
 
     // MARK: - Blobs
@@ -151,20 +147,17 @@ struct BundleRepair: Sendable {
                 guard try await copy(to: slot, from: donor) else { throw notThere(blob.digest, in: donor) }
                 return end(.repaired, from: donor.path, nil)
             }
-            var failure: (any Error)?
-            for repository in try repositories(of: names(images, in: layout.reader)) {
+            let places = try places(of: names(images, in: layout.reader))
+            guard !places.isEmpty else { throw nobodyHas(blob.digest) }
+            let repository = try await health.ask(places) { place in
                 // What another has sent in vain does not count.
                 progress(.blobStarted(blob.digest, byteCount: blob.size))
-                do {
-                    try await attempts.counting {
-                        try await client.fetchBlob(blob, from: repository, into: place(of: slot))
-                    }
-                    return end(.repaired, from: repository.description, nil)
-                } catch let error as RegistryError {
-                    failure = failure ?? error
+                try await attempts.counting {
+                    try await client.fetchBlob(blob, from: place.repository, into: destination(slot))
                 }
+                return place.repository
             }
-            throw failure ?? nobodyHas(blob.digest)
+            end(.repaired, from: repository.description, nil)
         } catch let error as CancellationError {
             throw error
         } catch let error as LayoutError where error.operation == .writing {
@@ -174,7 +167,7 @@ struct BundleRepair: Sendable {
         }
     }
 
-    private func place(of slot: LayoutSlot) -> BlobPlace {
+    private func destination(_ slot: LayoutSlot) -> BlobPlace {
         let digest = slot.descriptor.digest
         var place = BlobPlace { bytes, offset in
             try unsafe bytes.withUnsafeBytes { try unsafe slot.write($0, at: offset) }
@@ -203,20 +196,22 @@ struct BundleRepair: Sendable {
         return images.filter(known.contains)
     }
 
-    /// The repositories in which the images are that need something.
-    private func repositories(of images: [String]) throws -> [Repository] {
-        var repositories: [Repository] = []
-        for name in images {
-            // An entry without a name is named by its digest, and has no repository.
-            guard (try? Digest(parsing: name)) == nil, let origin = try? Reference(parsing: name).repository else {
-                continue
+    /// The places where the images may be had that need something.
+    ///
+    /// - Throws: ``DrayageError`` where there is none because of what one of them is called, or is forbidden.
+    private func places(of images: [String]) throws -> [Place] {
+        var (origins, failure): ([Origin], (any Error)?) = ([], nil)
+        for name in images where origins.count < BlobSources.limit {
+            do {
+                guard let reference = try source.reference(of: name) else { continue }
+                let origin = try routes.origin(of: reference)
+                if !origins.contains(origin) { origins.append(origin) }
+            } catch {
+                failure = failure ?? error
             }
-            let repository =
-                if case .registry(let mapping) = source { try mapping.repository(for: origin) } else { origin }
-            if !repositories.contains(repository) { repositories.append(repository) }
-            if repositories.count == BlobSources.limit { break }
         }
-        return repositories
+        if let failure, origins.isEmpty { throw failure }
+        return origins.places
     }
 
     private func notThere(_ digest: Digest, in donor: LayoutReader) -> DrayageError {
@@ -259,6 +254,7 @@ struct BundleRepair: Sendable {
         report.totals?.fetchedByteCount = outcome.fetchedByteCount
         let repairedCount = report.blobs?.count { $0.status == .repaired } ?? 0
         report.outcome = report.failures.isEmpty ? .done : repairedCount > 0 ? .partial : .failed
+        report.notes += health.notes
         return report
     }
 }

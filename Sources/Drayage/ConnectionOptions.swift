@@ -37,11 +37,17 @@ public struct ConnectionOptions: Sendable {
     /// The one file of credentials that is read, in the form of docker's `config.json` or podman's `auth.json`; nil is
     /// `$REGISTRY_AUTH_FILE`, and where that is not set all places where docker and podman keep them.
     public var authFile: String?
-    /// The environment in which files and programs of credentials are looked for.
+    /// The environment in which files and programs of credentials and containers' `registries.conf` are looked for.
     public var environment: [String: String] = ProcessInfo.processInfo.environment
+    /// Mirrors that are asked before those of `registries.conf`, in their order, by what reads images to bundle or
+    /// repair them.
+    public var mirrors: [RegistryMirror] = []
+    /// The machine's own folder of files that the tools of the containers project read.
+    package var containersFolder = "/etc/containers"
 
     private var schemes: [String: Scheme] = [:]
     private var credentials: [String: Credentials] = [:]
+    private var headers: [String: [ExtraHeader]] = [:]
 
     /// The defaults: TLS but on loopback, the credentials of docker and podman.
     public init() {}
@@ -76,9 +82,38 @@ public struct ConnectionOptions: Sendable {
         credentials[registry] = try Credentials.parse(lines: text, path: source)
     }
 
+    /// Adds a header field that goes with every request to a registry: to no other host, its token server among them.
+    ///
+    /// - Throws: ``DrayageError`` with `usage` for what can be none; its message does not hold the value.
+    public mutating func addHeader(name: String, value: String, for registry: String) throws {
+        do {
+            headers[registry, default: []].append(try ExtraHeader(name: name, value: value))
+        } catch {
+            throw DrayageError(.usage, "a header for \(registry)", underlying: error)
+        }
+    }
+
     /// Takes over what the text of a target says of its scheme.
     mutating func setScheme(of target: RegistryTarget) {
         if let scheme = target.scheme { schemes[target.registry] = scheme }
+    }
+
+    /// Finds out where references are asked for.
+    ///
+    /// - Throws: ``RegistriesConf/Failure`` for a file that cannot be used.
+    func routes(of references: [Reference]) async throws -> Routes {
+        let files = RegistriesConfFiles(environment: environment, systemFolder: containersFolder)
+        return try await blocking { Routes(references, rules: MirrorRules(named: mirrors, rules: try files.rules())) }
+    }
+
+    /// The client's configuration for what is asked for along routes.
+    ///
+    /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
+    func clientConfiguration(routes: Routes, progress: @escaping ProgressHandler) throws -> RegistryClient.Configuration
+    {
+        var configuration = try clientConfiguration(progress: progress)
+        routes.apply(to: &configuration)
+        return configuration
     }
 
     /// The client's configuration.
@@ -105,6 +140,7 @@ public struct ConnectionOptions: Sendable {
         configuration.maxWait = maxWait
         if let idleTimeout { (configuration.idleTimeout, configuration.storeTimeout) = (idleTimeout, idleTimeout) }
         configuration.onRetry = { progress(.retrying(message: "\($0.error)", wait: $0.wait)) }
+        configuration.headers = headers
         configuration.logger = logger
         configuration.credentials = { try await store.credentials(for: $0, path: $1) }
         return configuration

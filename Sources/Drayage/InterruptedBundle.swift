@@ -40,7 +40,7 @@ struct InterruptedBundle: Sendable {
 
     /// Finds out which tags mean something else by now than when the bundle was planned.
     ///
-    /// - Returns: a line about each. Where a registry does not answer nothing is said: whether it is needed shows later.
+    /// - Returns: a line about each. Where no registry answers nothing is said: whether one is needed shows later.
     /// - Throws: `CancellationError` alone.
     func movedTags(of images: [Resolver.Image], resolver: Resolver) async throws -> [String] {
         guard !refreshes else { return [] }
@@ -48,14 +48,19 @@ struct InterruptedBundle: Sendable {
         let lines = try await collectConcurrently(planned, limit: resolver.parallelism) { image -> String? in
             let (reference, digest) = (image.reference, image.top.digest)
             let keeps = "this bundle goes on with \(digest), as it was planned; --refresh plans it again"
-            do {
-                let target = ManifestTarget(reference)
-                let now = try await resolver.client.headManifest(target, in: reference.repository, retryLimit: 0)
-                guard now != digest else { return nil }
-                return "\(reference) " + (now.map { "has moved to \($0); " } ?? "is not there any more; ") + keeps
-            } catch is RegistryError {
-                return nil
+            var now: Digest?
+            for place in image.origin.places {
+                do {
+                    let target = ManifestTarget(reference)
+                    now = try await resolver.client.headManifest(target, in: place.repository, retryLimit: 0)
+                } catch is RegistryError {
+                    if place.isMirror { continue }
+                    return nil
+                }
+                if now != nil { break }
             }
+            guard now != digest else { return nil }
+            return "\(reference) " + (now.map { "has moved to \($0); " } ?? "is not there any more; ") + keeps
         }
         return lines.compactMap(\.self).sorted()
     }

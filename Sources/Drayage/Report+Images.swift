@@ -3,11 +3,11 @@ import ImageLayout
 extension Report {
     /// Describes the images of a plan.
     mutating func describe(_ resolution: Resolver.Resolution, plan: LayoutPlan, status: Status) {
-        let attempts = Dictionary(resolution.images.map { ($0.reference.bundleName, $0.attempts) }) { first, _ in first
-        }
+        let found = Dictionary(resolution.images.map { ($0.reference.bundleName, $0) }) { first, _ in first }
         images = plan.images.map { image in
             var entry = Image(describing: image, in: resolution.graph, status: status)
-            entry.attempts = attempts[image.name]
+            entry.attempts = found[image.name]?.attempts
+            entry.source = found[image.name]?.source?.description
             return entry
         }
         failures = resolution.failures
@@ -19,9 +19,11 @@ extension Report {
     }
 
     /// Says how the run ended: what failed is a part only where the rest was asked for all the same.
-    func concluded(keepGoing: Bool) -> Report {
+    func concluded(keepGoing: Bool, mirrors: MirrorHealth) -> Report {
         var report = self
         report.outcome = failures.isEmpty ? .done : keepGoing && !images.isEmpty ? .partial : .failed
+        // What failed for good says itself which mirrors failed.
+        if report.outcome != .failed { report.notes += mirrors.notes }
         return report
     }
 }

@@ -41,6 +41,8 @@ public struct Report: Sendable, Encodable {
         public var previousDigest: Digest?
         /// How often its manifest was tried, for commands that fetch or put it.
         public var attempts: Int?
+        /// The repository in which a bundle found it: a mirror's, or its own; nil where none was asked.
+        public var source: String?
 
         init(reference: String, status: Status) {
             self.reference = reference

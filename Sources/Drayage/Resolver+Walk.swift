@@ -5,8 +5,11 @@ extension Resolver {
     struct Fetch: Sendable {
         let target: ManifestTarget
         let expected: Descriptor?
-        var sources: [Repository]
+        var sources: [Origin]
         var images: [Int]
+
+        /// Whether nobody has to be asked what it is.
+        var isKnownByDigest: Bool { if case .digest = target { true } else { false } }
     }
 
     /// What became of it.
@@ -17,6 +20,8 @@ extension Resolver {
         var attempts = 0
         /// How often a registry was asked for the manifest, by registry.
         var requestCounts: [String: Int] = [:]
+        /// Where it was found; nil where no registry was asked.
+        var source: Repository?
     }
 
     /// The walk from the tops of the images downwards, one level at a time.
@@ -25,6 +30,9 @@ extension Resolver {
         private var graph = ImageGraph()
         private var tops: [Int: Descriptor] = [:]
         private var attempts: [Int: Int] = [:]
+        private var found: [Int: Repository] = [:]
+        /// Where each image may be had.
+        private(set) var origins: [Int: Origin] = [:]
         private var failures: [Int: any Error] = [:]
         /// How many manifests were asked for, by registry.
         private(set) var requestCounts: [String: Int] = [:]
@@ -36,12 +44,15 @@ extension Resolver {
 
         init(references: [Reference]) { self.references = references }
 
+        /// Says where an image may be had.
+        mutating func setOrigin(of image: Int, _ origin: Origin) { origins[image] = origin }
+
         /// Takes what was fetched of the present level.
         mutating func take(_ results: [Fetched]) {
             for fetched in results {
                 requestCounts.merge(fetched.requestCounts, uniquingKeysWith: +)
                 for image in fetched.fetch.images {
-                    if level == 1 { attempts[image] = fetched.attempts }
+                    if level == 1 { (attempts[image], found[image]) = (fetched.attempts, fetched.source) }
                     switch fetched.result {
                     case .failure(let error): fail(image, error)
                     case .success(let document): take(document, for: image)
@@ -95,7 +106,7 @@ extension Resolver {
         }
 
         private func add(_ child: Descriptor, for image: Int, to needed: inout [Digest: Fetch]) {
-            let source = references[image].repository
+            guard let source = origins[image] else { return }
             guard var fetch = needed[child.digest] else {
                 needed[child.digest] = Fetch(
                     target: .digest(child.digest),
@@ -114,7 +125,8 @@ extension Resolver {
             fail(image, DrayageError(.other, "resolving \(references[image])", underlying: DocumentError(code)))
         }
 
-        private mutating func fail(_ image: Int, _ error: any Error) {
+        /// Notes that an image cannot be had; what is noted first of one counts.
+        mutating func fail(_ image: Int, _ error: any Error) {
             failures[image] = failures[image] ?? error
         }
 
@@ -123,8 +135,15 @@ extension Resolver {
             for (index, reference) in references.enumerated() {
                 if let error = failures[index] {
                     resolution.failures.append(.init(subject: reference.description, error: error))
-                } else if let top = tops[index] {
-                    resolution.images.append(Image(reference: reference, top: top, attempts: attempts[index] ?? 0))
+                } else if let top = tops[index], let origin = origins[index] {
+                    let image = Image(
+                        reference: reference,
+                        top: top,
+                        attempts: attempts[index] ?? 0,
+                        origin: origin,
+                        source: found[index]
+                    )
+                    resolution.images.append(image)
                 }
             }
             return resolution

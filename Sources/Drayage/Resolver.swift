@@ -10,6 +10,10 @@ struct Resolver: Sendable {
         let top: Descriptor
         /// How often its manifest was tried.
         let attempts: Int
+        /// Where it and what is beneath it may be had.
+        let origin: Origin
+        /// Where it was found; nil where no registry was asked.
+        let source: Repository?
     }
 
     /// What was found, and what was not.
@@ -28,6 +32,9 @@ struct Resolver: Sendable {
     var known: [Digest: Document] = [:]
     /// References of which it is decided what they lead to, whatever their tags mean by now.
     var pinned: [Reference: Digest] = [:]
+    /// Where the references are asked for.
+    let routes: Routes
+    let health: MirrorHealth
 
     /// Resolves all references.
     ///
@@ -37,9 +44,12 @@ struct Resolver: Sendable {
     func resolve(_ references: [Reference]) async throws -> Resolution {
         progress(.resolving(count: references.count))
         var walk = Walk(references: references)
-        let tops = references.enumerated().map { index, reference in
+        for (index, reference) in references.enumerated() {
+            do { walk.setOrigin(of: index, try routes.origin(of: reference)) } catch { walk.fail(index, error) }
+        }
+        let tops = references.enumerated().compactMap { index, reference in
             let target = pinned[reference].map { .digest($0) } ?? ManifestTarget(reference)
-            return Fetch(target: target, expected: nil, sources: [reference.repository], images: [index])
+            return walk.origins[index].map { Fetch(target: target, expected: nil, sources: [$0], images: [index]) }
         }
         walk.take(try await fetch(tops))
         while let next = walk.nextLevel() {
@@ -53,7 +63,7 @@ struct Resolver: Sendable {
     }
 
     private func fetch(_ fetches: [Fetch]) async throws -> [Fetched] {
-        let byRegistry = Dictionary(grouping: fetches) { $0.sources.first?.registry }.values
+        let byRegistry = Dictionary(grouping: fetches) { $0.sources.places.first?.repository.registry }.values
         return try await collectConcurrently(byRegistry, limit: byRegistry.count) { group in
             try await collectConcurrently(group, limit: parallelism, fetch)
         }.flatMap(\.self)
@@ -61,31 +71,30 @@ struct Resolver: Sendable {
 
     private func fetch(_ fetch: Fetch) async throws -> Fetched {
         var fetched = Fetched(fetch: fetch, result: .failure(CancellationError()))
-        var failure: (any Error)?
         let attempts = AttemptCount()
-        for repository in fetch.sources {
-            do {
-                let document: Document
+        do {
+            let document = try await health.ask(fetch.sources.places) { place in
+                let repository = place.repository
                 if let atHand = try await documentAtHand(for: fetch, in: repository) {
-                    document = atHand
-                } else {
-                    fetched.requestCounts[repository.registry, default: 0] += 1
-                    document = try await attempts.counting {
-                        try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
-                    }
+                    if !fetch.isKnownByDigest { fetched.source = repository }
+                    return atHand
                 }
-                fetched.attempts = attempts.value
-                if fetch.expected == nil { progress(.resolved(name: fetch.target.name(in: repository))) }
-                fetched.result = .success(document)
-                return fetched
-            } catch let error as CancellationError {
-                throw error
-            } catch {
-                // The next repository may have it; what is told is why the first did not.
-                failure = failure ?? error
+                fetched.requestCounts[repository.registry, default: 0] += 1
+                fetched.source = repository
+                return try await attempts.counting {
+                    try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                }
             }
+            fetched.result = .success(document)
+            fetched.attempts = attempts.value
+            if fetch.expected == nil, let source = fetch.sources.first?.places.last {
+                progress(.resolved(name: fetch.target.name(in: source.repository)))
+            }
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            fetched.result = .failure(error)
         }
-        if let failure { fetched.result = .failure(failure) }
         return fetched
     }
 
@@ -107,14 +116,15 @@ struct Resolver: Sendable {
         return agrees ? document : nil
     }
 
-    /// What the registries of references say of their limits.
+    /// What the registries of references, and those that were asked in their place, say of their limits.
     ///
     /// - Parameters:
     ///   - references: the references.
     ///   - counts: how many manifests were asked for, by registry.
     /// - Returns: the quotas, by name of the registry; nil where there is none.
     private func quotas(of references: [Reference], needed counts: [String: Int]) -> [Report.Quota]? {
-        let quotas = Set(references.map(\.repository.registry)).sorted().compactMap { registry in
+        let registries = Set(references.map(\.repository.registry)).union(counts.keys)
+        let quotas = registries.sorted().compactMap { registry in
             client.rateLimit(of: registry).map { Report.Quota(registry, $0, needed: counts[registry] ?? 0) }
         }
         return quotas.isEmpty ? nil : quotas

@@ -38,17 +38,20 @@ public struct Synchronizer: Sendable {
     ///
     /// - Throws: what ``bundle(_:to:options:)`` does.
     public func plan(_ references: [Reference], options: Options = .init()) async throws -> Report {
+        let routes = try await connections.routes(of: references)
         let reused = try await openReused(options)
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        let configuration = try connections.clientConfiguration(routes: routes, progress: progress)
+        return try await RegistryClient.withClient(configuration) { client in
             var report = Report(command: "bundle")
-            var resolution = try await resolver(client, reused).resolve(references)
+            let resolver = resolver(client, reused, routes: routes)
+            var resolution = try await resolver.resolve(references)
             let plan = try resolution.layOut()
             report.describe(resolution, plan: plan, status: .planned)
             report.blobs = plan.blobs.map { Report.Blob($0.descriptor, .planned) }
             report.quotas = resolution.quotas
             if !reused.isEmpty { report.totals?.reusedByteCount = plan.byteCount(in: reused) }
             report.totals?.requestCount = client.requestCount
-            return report.concluded(keepGoing: options.keepGoing)
+            return report.concluded(keepGoing: options.keepGoing, mirrors: resolver.health)
         }
     }
 
@@ -67,14 +70,16 @@ public struct Synchronizer: Sendable {
         options: Options = .init()
     ) async throws -> Report {
         // Better now than after a thousand requests.
+        let routes = try await connections.routes(of: references)
         try LayoutWriter.checkOutput(path, replacesExisting: options.replacesExisting)
         let interrupted = try await blocking { try InterruptedBundle.open(for: path, options: options) }
         try interrupted?.requireSame(references)
         let reused = try await openReused(options)
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        let configuration = try connections.clientConfiguration(routes: routes, progress: progress)
+        return try await RegistryClient.withClient(configuration) { client in
             var report = Report(command: "bundle")
             report.bundle = path
-            let resolver = resolver(client, reused, interrupted, references)
+            let resolver = resolver(client, reused, interrupted, references, routes: routes)
             var resolution = try await resolver.resolve(references)
             report.notes = try await interrupted?.movedTags(of: resolution.images, resolver: resolver) ?? []
             let plan = try resolution.layOut()
@@ -90,13 +95,14 @@ public struct Synchronizer: Sendable {
                     reused: reused,
                     options: options,
                     client: client,
+                    health: resolver.health,
                     connections: connections,
                     progress: progress
                 )
                 try await export.run(&report)
             }
             report.totals?.requestCount = client.requestCount
-            return report.concluded(keepGoing: options.keepGoing)
+            return report.concluded(keepGoing: options.keepGoing, mirrors: resolver.health)
         }
     }
 
@@ -109,7 +115,8 @@ public struct Synchronizer: Sendable {
         _ client: RegistryClient,
         _ reused: [LayoutReader],
         _ interrupted: InterruptedBundle? = nil,
-        _ references: [Reference] = []
+        _ references: [Reference] = [],
+        routes: Routes
     ) -> Resolver {
         Resolver(
             client: client,
@@ -118,7 +125,9 @@ public struct Synchronizer: Sendable {
             known: reused.reduce(into: interrupted?.layout.documents ?? [:]) { documents, reader in
                 documents.merge(reader.documents) { first, _ in first }
             },
-            pinned: interrupted?.pinned(references) ?? [:]
+            pinned: interrupted?.pinned(references) ?? [:],
+            routes: routes,
+            health: MirrorHealth()
         )
     }
 }

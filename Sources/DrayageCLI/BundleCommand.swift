@@ -45,6 +45,7 @@ struct BundleCommand: AsyncParsableCommand {
     )
     var reuse: [String] = []
 
+    @OptionGroup var mirrors: MirrorArguments
     @OptionGroup var ranges: RangeArguments
     @OptionGroup var retry: RetryArguments
 
@@ -72,6 +73,7 @@ struct BundleCommand: AsyncParsableCommand {
             let registries = Set(references.map(\.repository.registry))
             var connections = try connection.options(logger: report.logger, for: registries)
             ranges.apply(to: &connections)
+            try mirrors.apply(to: &connections)
             let synchronizer = Synchronizer(connections: connections, progress: progress)
             var options = Synchronizer.Options()
             options.keepGoing = keepGoing

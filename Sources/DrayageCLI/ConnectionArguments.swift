@@ -20,6 +20,11 @@ struct ConnectionArguments: ParsableArguments {
 
     @OptionGroup var identity: IdentityArguments
 
+    @Option(
+        help: ArgumentHelp("A header for one registry alone. Repeatable.", valueName: "host=name:value")
+    )
+    var header: [String] = []
+
     @Option(name: [.customShort("j"), .long], help: "The most requests in flight to one registry.")
     var parallelism = 32
 
@@ -39,6 +44,8 @@ struct ConnectionArguments: ParsableArguments {
                 throw ValidationError("--tls takes a registry's host, with its port: \"\(host.printable)\" is none")
             }
         }
+        var unused = ConnectionOptions()
+        try addHeaders(to: &unused)
     }
 
     /// The options for registries.
@@ -59,7 +66,50 @@ struct ConnectionArguments: ParsableArguments {
         options.maxWait = maxWait.duration
         options.logger = logger
         try identity.apply(to: &options, registries: registries)
+        try addHeaders(to: &options)
         return options
+    }
+
+    /// Adds the headers of the command line; what is said of a wrong one does not hold its value.
+    private func addHeaders(to options: inout ConnectionOptions) throws {
+        for text in header {
+            let sides = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            // Among bytes, for as a character the colon would hide behind an accent that follows it.
+            guard sides.count == 2, let colon = sides[1].utf8.firstIndex(of: UInt8(ascii: ":")) else {
+                throw ValidationError("--header takes HOST=NAME:VALUE")
+            }
+            guard let target = try? RegistryTarget(parsing: sides[0]), target.registry == sides[0],
+                target.prefix == nil
+            else { throw ValidationError("--header takes HOST=NAME:VALUE, and what it was given names no host") }
+            let value = String(sides[1][sides[1].utf8.index(after: colon)...])
+            do {
+                try options.addHeader(name: String(sides[1][..<colon]), value: value, for: target.registry)
+            } catch {
+                throw ValidationError("--header: \(error)")
+            }
+        }
+    }
+}
+
+/// Where images are asked for before their own registry.
+struct MirrorArguments: ParsableArguments {
+    @Option(
+        name: .customLong("mirror"),
+        help: ArgumentHelp(
+            "A mirror that is asked first: docker.io=mirror.site:5000/hub. Before those of registries.conf. Repeatable.",
+            valueName: "registry=mirror"
+        )
+    )
+    var mirrors: [String] = []
+
+    func validate() throws { _ = try parsed() }
+
+    func apply(to options: inout ConnectionOptions) throws { options.mirrors = try parsed() }
+
+    private func parsed() throws -> [RegistryMirror] {
+        try mirrors.map { text in
+            do { return try RegistryMirror(parsing: text) } catch { throw ValidationError("--mirror: \(error)") }
+        }
     }
 }
 

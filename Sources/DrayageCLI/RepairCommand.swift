@@ -33,6 +33,7 @@ struct RepairCommand: AsyncParsableCommand {
     var source: String?
 
     @OptionGroup var mapping: MappingArguments
+    @OptionGroup var mirrors: MirrorArguments
     @OptionGroup var ranges: RangeArguments
     @OptionGroup(title: "Registries") var connection: ConnectionArguments
     @OptionGroup(title: "Output") var report: ReportArguments
@@ -59,6 +60,7 @@ struct RepairCommand: AsyncParsableCommand {
                 origin = source.map { .bundle($0) } ?? .origins
             }
             ranges.apply(to: &connections)
+            try mirrors.apply(to: &connections)
             return try await Repairer(connections: connections, progress: progress).repair(bundle: bundle, from: origin)
         }
     }

@@ -23,7 +23,7 @@ extension HTTPResponse {
             case 404: .notFound
             default: .unexpectedStatus
             }
-        return RegistryError(
+        var error = RegistryError(
             code,
             context,
             request: request.name,
@@ -32,5 +32,7 @@ extension HTTPResponse {
             reason: hint,
             retryAfter: retryAfter
         )
+        error.remarks = AnswerRemarks(headers)
+        return error
     }
 }

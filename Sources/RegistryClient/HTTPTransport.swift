@@ -1,5 +1,4 @@
 import AsyncHTTPClient
-import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -10,13 +9,16 @@ import Synchronization
 /// Sends one request over one connection, where its host may be disturbed: no redirect, no credentials, no second try.
 final class HTTPTransport: Sendable {
     /// What Drayage calls itself.
-    private static let userAgent = "drayage/\(Version.current)"
+    private static let userAgent = "drayage/\(Version.current) (linux; \(Version.architecture))"
 
     private let client: HTTPClient
     /// A registry may take minutes to store a large blob after its last byte, so uploads wait longer for the answer.
     private let uploadClient: HTTPClient
     private let writeTimeout: TimeAmount
-    private let logger: Logger
+    private let log: RequestLog
+    /// Where certificates are not verified, and the settings for that.
+    private let insecureOrigins: Set<URLParts.Origin>
+    private let insecureTLS: TLSConfiguration
     private let count = Atomic<Int>(0)
     /// What the hosts have said of themselves.
     let hosts: HostGates
@@ -33,7 +35,15 @@ final class HTTPTransport: Sendable {
     init(configuration: RegistryClient.Configuration, tls: TLSConfiguration) {
         let group = MultiThreadedEventLoopGroup.singleton
         hosts = HostGates(clock: configuration.retryClock)
-        logger = configuration.logger
+        log = RequestLog(logger: configuration.logger)
+        var insecureTLS = tls
+        insecureTLS.certificateVerification = .none
+        self.insecureTLS = insecureTLS
+        insecureOrigins = Set(
+            configuration.insecureHosts.compactMap { host in
+                URLParts.origin(of: RegistryEndpoint(registry: host, scheme: .https).baseURL)
+            }
+        )
         writeTimeout = TimeAmount(configuration.idleTimeout)
         client = HTTPClient(
             eventLoopGroup: group,
@@ -74,15 +84,23 @@ final class HTTPTransport: Sendable {
         let start = ContinuousClock.now
         count.add(1, ordering: .relaxed)
         let file = try Self.file(for: request, context: context)
+        let sent = SentCount(of: request.body)
         do {
-            let message = try message(for: request, file: file)
+            let message = try message(for: request, file: file, sent: sent)
             let client = if case .file = request.body { uploadClient } else { client }
             var response = try await execute(message, client, delegate)
             response.url = request.url
             hosts.note(&response, to: request, context: context)
             // A refusal may come before the last piece has left.
             if (200..<300).contains(response.status), !response.bodyWasCut { try file?.close() } else { abandon(file) }
-            log(request, "\(response.status)\(response.bodyWasCut ? ", body cut" : "")", since: start)
+            log.note(
+                request,
+                "\(response.status)\(response.bodyWasCut ? ", body cut" : "")",
+                remarks: AnswerRemarks(response.headers),
+                sent: sent.value,
+                received: delegate.receivedCount,
+                since: start
+            )
             return response
         } catch {
             abandon(file)
@@ -92,7 +110,8 @@ final class HTTPTransport: Sendable {
                 isKnown: hosts.hasAnswered(request.url),
                 context: context
             )
-            log(request, mapped is BlobDownload.PieceEnded ? "read as far as needed" : "failed", since: start)
+            let outcome = mapped is BlobDownload.PieceEnded ? "read as far as needed" : "failed"
+            log.note(request, outcome, sent: sent.value, received: delegate.receivedCount, since: start)
             throw mapped
         }
     }
@@ -125,12 +144,6 @@ final class HTTPTransport: Sendable {
         try? oldest?.close()
     }
 
-    private func log(_ request: HTTPRequest, _ outcome: String, since start: ContinuousClock.Instant) {
-        let elapsed = ContinuousClock.now - start
-        let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-        logger.debug("\("\(request.name) \(outcome)".printable) \(Int(seconds * 1000)) ms")
-    }
-
     private static func file(for request: HTTPRequest, context: RequestContext) throws -> NIOFileHandle? {
         // The scheme decides as the connection will read it: sendfile into TLS would end the process.
         guard case .file(let range, _) = request.body, URLParts.origin(of: request.url)?.scheme == "http" else {
@@ -143,15 +156,22 @@ final class HTTPTransport: Sendable {
         }
     }
 
-    private func message(for request: HTTPRequest, file: NIOFileHandle?) throws -> HTTPClient.Request {
+    private func message(
+        for request: HTTPRequest,
+        file: NIOFileHandle?,
+        sent: SentCount
+    ) throws -> HTTPClient.Request {
         let body: HTTPClient.Body? =
             switch request.body {
             case .none: nil
             case .bytes(let bytes): .bytes(bytes)
             case .file(let range, _) where range.byteCount == 0: .bytes([])
-            case .file(let range, let sent):
+            case .file(let range, let hear):
                 .stream(contentLength: range.byteCount) { [writeTimeout] writer in
-                    let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout, sent: sent)
+                    let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout) {
+                        sent.set($0)
+                        hear($0)
+                    }
                     return body.send(through: writer, on: MultiThreadedEventLoopGroup.singleton.any())
                 }
             }
@@ -160,7 +180,14 @@ final class HTTPTransport: Sendable {
         // A layer is compressed already, and its digest is of the bytes as they are stored.
         headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
         let url = URLParts.legal(request.url)
-        return try HTTPClient.Request(url: url, method: request.method, headers: headers, body: body)
+        let isInsecure = !insecureOrigins.isEmpty && URLParts.origin(of: url).map(insecureOrigins.contains) ?? false
+        return try HTTPClient.Request(
+            url: url,
+            method: request.method,
+            headers: headers,
+            body: body,
+            tlsConfiguration: isInsecure ? insecureTLS : nil
+        )
     }
 
     private static func settings(
@@ -192,4 +219,27 @@ final class HTTPTransport: Sendable {
         }
         return settings
     }
+}
+
+/// How many bytes of a request's body have left.
+private final class SentCount: Sendable {
+    private let count: Atomic<Int64>
+    private let hasBody: Bool
+
+    /// Nil where there is no body.
+    var value: Int64? { hasBody ? count.load(ordering: .relaxed) : nil }
+
+    /// Begins; what is small leaves at once.
+    init(of body: HTTPRequest.Body) {
+        let initial: Int64? =
+            switch body {
+            case .none: nil
+            case .bytes(let bytes): Int64(bytes.count)
+            case .file: 0
+            }
+        hasBody = initial != nil
+        count = Atomic(initial ?? 0)
+    }
+
+    func set(_ value: Int64) { count.store(value, ordering: .relaxed) }
 }

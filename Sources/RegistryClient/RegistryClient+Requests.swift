@@ -112,7 +112,8 @@ extension RegistryClient {
         // An upload may have gone to another host, where our credentials have no business.
         let isOwn = URLParts.origin(of: request.url) == URLParts.origin(of: registry.endpoint.baseURL)
         let first = isOwn ? try await authenticator.authorization(for: scopes, context: context) : nil
-        let response = try await redirected(request, authorization: first, handling: handling, context: context)
+        let own = isOwn ? registry.headers : []
+        let response = try await redirected(request, own, authorization: first, handling: handling, context: context)
         guard isOwn, response.status == 401, response.url == request.url else {
             if response.status != 401 { await authenticator.noteAccepted() }
             return response
@@ -122,7 +123,7 @@ extension RegistryClient {
         let next = try await authenticator.answer(to: challenges, scopes: scopes, rejected: first, context: context)
         var second = response
         if let next {
-            second = try await redirected(request, authorization: next, handling: handling, context: context)
+            second = try await redirected(request, own, authorization: next, handling: handling, context: context)
         }
         if second.status == 401 {
             let credentials = try await authenticator.credentials(for: scopes)
@@ -135,12 +136,14 @@ extension RegistryClient {
 
     private func redirected(
         _ original: HTTPRequest,
+        _ own: [ExtraHeader],
         authorization: String?,
         handling: BodyHandling,
         context: RequestContext
     ) async throws -> HTTPResponse {
         var request = original
         if let authorization { request.headers.replaceOrAdd(name: "Authorization", value: authorization) }
+        for header in own { request.headers.add(name: header.name, value: header.value) }
         for _ in 0...Self.redirectLimit {
             let response = try await transport.send(request, handling: handling, context: context)
             guard response.isRedirect(of: request.method) else { return response }
@@ -148,6 +151,7 @@ extension RegistryClient {
             // Spec: distribution: a client must not send its authorization across hosts.
             if URLParts.origin(of: target) != URLParts.origin(of: request.url) {
                 request.headers.remove(name: "Authorization")
+                for header in own { request.headers.remove(name: header.name) }
             }
             request.url = target
         }

@@ -2,7 +2,7 @@ extension RegistryClient {
     /// Tries something until it succeeds or ``RetryPolicy`` has had enough.
     ///
     /// Nothing is held while it waits, no slot above all. Once a registry that could not be reached was given up, the
-    /// others try it once, until one of them has an answer.
+    /// others try it once, until one of them has an answer. At a mirror less is tried than is configured.
     ///
     /// - Parameters:
     ///   - registry: the registry that is asked.
@@ -21,7 +21,8 @@ extension RegistryClient {
         _ attempt: () async throws -> Result
     ) async throws -> Result {
         let clock = configuration.retryClock
-        let policy = RetryPolicy(limit: limit ?? configuration.retryLimit, maxWait: configuration.maxWait)
+        var policy = RetryPolicy(limit: limit ?? configuration.retryLimit, maxWait: configuration.maxWait)
+        if registry.isMirror { policy = policy.forMirror }
         let (hosts, url) = (transport.hosts, registry.endpoint.baseURL)
         var series = RetrySeries(policy: policy, clock: clock, completedCount: hosts.completedCount(of: url))
         while true {

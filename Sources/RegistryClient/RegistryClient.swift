@@ -19,12 +19,19 @@ package final class RegistryClient: Sendable {
         package var plainHTTP = false
         /// Whether certificates are not verified.
         package var insecure = false
+        /// Registries whose certificates are not verified, whatever those of others are.
+        package var insecureHosts: Set<String> = []
+        /// Registries that stand in for others: what they do not give is asked of another, so they are tried twice at
+        /// most, and hardly waited for.
+        package var mirrors: Set<String> = []
         /// A file of PEM certificates that are trusted besides the system's.
         package var caFile: String?
         /// The most requests in flight to one registry.
         package var requestLimit = 32
         /// How large blobs are fetched.
         package var ranges = RangePolicy()
+        /// Header fields that go with every request to a registry, and nowhere else.
+        package var headers: [String: [ExtraHeader]] = [:]
         /// Finds the credentials for a repository.
         package var credentials: CredentialFinder = { _, _ in nil }
         /// How long a connection may take to be made.
@@ -103,7 +110,9 @@ package final class RegistryClient: Sendable {
                     find: configuration.credentials,
                     transport: transport
                 ),
-                bodyLimit: BodyLimit()
+                bodyLimit: BodyLimit(),
+                isMirror: configuration.mirrors.contains(name),
+                headers: configuration.headers[name] ?? []
             )
             registries[name] = registry
             return registry
@@ -138,6 +147,10 @@ struct Registry: Sendable {
     let largeSlots: RequestSlots
     let authenticator: Authenticator
     let bodyLimit: BodyLimit
+    /// Whether another is asked where this one fails.
+    let isMirror: Bool
+    /// What the user sends to it besides.
+    let headers: [ExtraHeader]
 
     /// The most requests for bytes of large blobs at once.
     static let largeRequestLimit = 8

@@ -57,6 +57,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package let registryMessages: [String]
     /// Details of the cause.
     package internal(set) var reason: String?
+    /// What the answer says besides: how the registry calls the request, and what it warns of.
+    var remarks: AnswerRemarks?
     /// How long the registry asked to be left alone.
     package let retryAfter: Duration?
     /// How often it was tried; nil while it is not known whether it will be tried again.
@@ -135,8 +137,13 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         var parts = ["\(operation) \(subject)"]
         if let request { parts.append(status.map { "\(request) answered \($0)" } ?? request) }
-        parts.append(cause + (effort.map { "; \($0)" } ?? ""))
+        parts.append(([cause] + said + [effort].compactMap(\.self)).joined(separator: "; "))
         return parts.joined(separator: ": ").printable
+    }
+
+    private var said: [String] {
+        let warnings = (remarks?.warnings ?? []).map { "the registry warns: \($0)" }
+        return warnings + (remarks?.requestID.map { ["request id \($0)"] } ?? [])
     }
 
     private var effort: String? {

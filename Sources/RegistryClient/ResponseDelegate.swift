@@ -22,6 +22,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
         var isSent = false
         var head: HTTPResponseHead?
         var body: [UInt8] = []
+        /// The bytes of the body that came, kept or not.
+        var receivedCount: Int64 = 0
         /// What the body belongs to.
         var request: BlobDownload.Request?
     }
@@ -30,6 +32,9 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     private let handling: BodyHandling
 
     init(handling: BodyHandling) { self.handling = handling }
+
+    /// The bytes of the body that have come.
+    var receivedCount: Int64 { state.withLock { $0.receivedCount } }
 
     /// The answer to a request that has failed, where what came of it is enough; nil where the failure is all there is.
     ///
@@ -67,6 +72,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
         completed(on: task) {
             try state.withLock { state in
+                state.receivedCount += Int64(buffer.readableBytes)
                 if let request = state.request {
                     try request.download.take(buffer.readableBytesSpan, of: request)
                 } else {

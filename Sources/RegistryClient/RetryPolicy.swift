@@ -7,8 +7,16 @@ struct RetryPolicy: Sendable {
     /// The longest single wait.
     let maxWait: Duration
 
+    /// Whether another registry is asked next, which it may be better to ask soon.
+    var hasOther = false
+
     private static let firstDelay = Duration.milliseconds(500)
     private static let delayLimit = Duration.seconds(30)
+
+    /// What is left of it where another registry is asked next.
+    var forMirror: RetryPolicy {
+        RetryPolicy(limit: min(limit, 1), maxWait: min(maxWait, .seconds(5)), hasOther: true)
+    }
 
     /// Whether another attempt at the same may fare better.
     static func isRetryable(_ error: RegistryError) -> Bool {

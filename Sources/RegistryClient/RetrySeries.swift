@@ -77,7 +77,8 @@ struct RetrySeries {
         guard let wait, wait > policy.maxWait else { return nil }
         var error = error
         let (asked, most) = (wait.components.seconds, policy.maxWait.components.seconds)
-        error.reason = "the registry asks to wait \(asked) s, and --max-wait is \(most) s"
+        let limit = policy.hasOther ? "a mirror is waited for \(most) s" : "--max-wait is \(most) s"
+        error.reason = "the registry asks to wait \(asked) s, and \(limit)"
         return error
     }
 

@@ -6,7 +6,7 @@ import Testing
 ///
 /// The password is in no argument, no output and no file.
 @Suite struct AuthenticationTests {
-    private static let password = "pass:word-§-very-secret"
+    private static let password = TestSecrets.user("me", ending: "-§:very-secret").password
     private let terminal: Terminal
     private let registry: DockerRegistry
     private let name: String

@@ -13,6 +13,7 @@ struct ReportDocument: Decodable {
         let status: String
         let previousDigest: String?
         let attempts: Int?
+        let source: String?
     }
 
     struct Blob: Decodable {

@@ -10,14 +10,17 @@ import Testing
     private let refusal = "note: writes are refused, for there is neither --htpasswd nor --allow-anonymous-write\n"
     private let warning = "warning: passwords cross the network in the clear; give --tls-cert and --tls-key\n"
 
-    /// `registry` is empty, `users` has `ship` with the password `by-sea`, `bundle.tar` has an image.
+    private static let password = TestSecrets.user("ship").password
+    private static let wrongPassword = TestSecrets.user("ship").password
+
+    /// `registry` is empty, `users` has `ship` with a password, `bundle.tar` has an image.
     init() throws {
         terminal = try Terminal()
         try FileManager.default.createDirectory(
             atPath: terminal.scratch.path("registry"),
             withIntermediateDirectories: true
         )
-        try terminal.scratch.write(user("ship", "by-sea"), to: "users")
+        try terminal.scratch.write(user("ship", Self.password), to: "users")
         var builder = ImageBuilder(seed: 750)
         let source = try Source()
         try terminal.command(["bundle", "-o", "bundle.tar", try source.add(builder.image(), "app")]).check()
@@ -114,20 +117,20 @@ import Testing
         let (target, name) = ("https://\(server.address)", "\(server.address)/app:1")
         let pull = ["bundle", name, "-o", "back.tar", "--tls", server.address]
         for arguments in [["push", "bundle.tar", target], ["list", target], pull] {
-            for password in [nil, "by-air"] {
+            for password in [nil, Self.wrongPassword] {
                 let outcome = try await drayage(arguments, password: password)
                 #expect(outcome.status == 4, "\(outcome.errorText)")
             }
-            let outcome = try await drayage(arguments, password: "by-sea")
+            let outcome = try await drayage(arguments, password: Self.password)
             #expect(outcome.status == 0, "\(outcome.errorText)")
         }
         try await terminal.succeed("verify", "back.tar")
         #expect(server.requests.contains { $0.contains(" user=ship method=PUT path=/v2/app/manifests/1 status=201 ") })
         #expect(server.requests.contains { $0.contains(" status=401 ") })
-        #expect(!server.log.contains("by-sea") && !server.log.contains("by-air"))
+        #expect(!server.log.contains(Self.password) && !server.log.contains(Self.wrongPassword))
         // Whoever speaks no TLS is sent away, and the others do not notice.
         #expect(throws: ServeClientError.self) { try ServeClient(server.address).ask("GET", "/v2/") }
-        #expect(try await drayage(["list", target], password: "by-sea").status == 0)
+        #expect(try await drayage(["list", target], password: Self.password).status == 0)
         #expect(server.end() == 0)
     }
 
@@ -136,8 +139,8 @@ import Testing
         let server = try ServeProcess(terminal, options + certificate())
         let target = "https://\(server.address)"
         #expect(try await drayage(["push", "bundle.tar", target], password: nil).status == 4)
-        #expect(try await drayage(["push", "bundle.tar", target], password: "by-sea").status == 0)
-        for password in [nil, "by-sea"] {
+        #expect(try await drayage(["push", "bundle.tar", target], password: Self.password).status == 0)
+        for password in [nil, Self.password] {
             let outcome = try await drayage(["verify", "bundle.tar", "--at", target], password: password)
             #expect(outcome.status == 0, "\(outcome.errorText)")
         }
@@ -148,7 +151,7 @@ import Testing
         #expect(try server.ask("GET", "/v2/", headers: basic("crane:by-hand")).status == 401)
         try terminal.scratch.write(user("crane", "by-hand"), to: "users")
         try await until { try server.ask("GET", "/v2/", headers: basic("crane:by-hand")).status == 200 }
-        #expect(try server.ask("GET", "/v2/", headers: basic("ship:by-sea")).status == 401)
+        #expect(try server.ask("GET", "/v2/", headers: basic("ship:\(Self.password)")).status == 401)
         #expect(server.end() == 0)
     }
 }

@@ -96,6 +96,9 @@ import Testing
             (["Authorization": "Bearer T0ken-of-ship"], 401), (["Authorization": "Basic !Garbage!"], 401),
             (["Cookie": "C00kie-of-ship"], 401),
         ]
+        for secret in ["Pa55-of-ship", "Wr0ng-of-ship", "S3cret-as-name", "T0ken-of-ship", "C00kie-of-ship"] {
+            TestSecrets.remember(secret)
+        }
         let client = try ServeClient(server.address)
         for (headers, status) in tries { #expect(try client.ask("GET", "/v2/", headers: headers).status == status) }
         // In a query, where it does not belong.

@@ -96,7 +96,7 @@ import Testing
             "-u",
             "me",
             "--password-stdin",
-            input: "secret"
+            input: TestSecrets.make()
         )
         #expect(outcome.status == 64)
         #expect(outcome.errorText.contains("Stdin holds a secret, so it cannot hold a list"))

@@ -15,6 +15,7 @@ struct Terminal: Sendable {
     init() throws {
         scratch = try ScratchDirectory()
         binary = try Command.binary(named: "drayage")
+        TestSecrets.onLeak { Issue.record("\($0)") }
     }
 
     /// A run that is not started yet.
@@ -26,7 +27,11 @@ struct Terminal: Sendable {
         let clients = ["bundle", "push", "list", "verify", "prune"]
         let retries = arguments.first.map(clients.contains) ?? false && !arguments.contains("--retries")
         let arguments = arguments + (retries ? ["--retries", "0"] : [])
-        let home = ["HOME": scratch.path("home"), "DOCKER_CONFIG": scratch.path("no-docker")]
+        let home = [
+            "HOME": scratch.path("home"), "DOCKER_CONFIG": scratch.path("no-docker"),
+            // Nor mirrors of its own.
+            "CONTAINERS_REGISTRIES_CONF": "/dev/null",
+        ]
         return Command(
             binary,
             arguments,

@@ -33,7 +33,9 @@ import Testing
                 parallelism: 4,
                 progress: { _ in },
                 known: known,
-                pinned: Dictionary(uniqueKeysWithValues: pins)
+                pinned: Dictionary(uniqueKeysWithValues: pins),
+                routes: Routes([], rules: MirrorRules(named: [], rules: [])),
+                health: MirrorHealth()
             )
             return try await resolver.resolve(try names.map { try Reference(parsing: $0) })
         }

@@ -14,6 +14,8 @@ struct Workshop: Sendable {
         scratch = try ScratchDirectory()
         // Whoever runs the tests may have credentials of their own.
         connections.environment = [:]
+        // Nor is the machine to say where images come from.
+        connections.containersFolder = scratch.path("etc-containers")
         // What fails here fails for good.
         connections.retryLimit = 0
     }

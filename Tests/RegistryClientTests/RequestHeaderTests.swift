@@ -28,8 +28,9 @@ import Testing
         }
         #expect(Set(registry.requests.map(\.method)) == ["GET", "HEAD", "POST", "PUT"])
         #expect(registry.requests.contains { $0.path == "/token" })
+        let agent = /drayage\/[0-9.]+ \(linux; (amd64|arm64)\)/
         for request in registry.requests {
-            #expect(request.header("User-Agent")?.wholeMatch(of: /drayage\/[0-9]\S*/) != nil, "\(request.line)")
+            #expect(request.header("User-Agent")?.wholeMatch(of: agent) != nil, "\(request.line)")
             #expect(request.headers.filter { $0.name.lowercased() == "accept-encoding" }.map(\.value) == ["identity"])
             #expect(request.header("Host") == registry.address)
             #expect(request.header("Cookie") == nil)

@@ -138,7 +138,7 @@ import Testing
         let issuer = TokenIssuer()
         let other = try ScriptedRegistry(issuer.token)
         let registry = try ScriptedRegistry { [address = other.address] request in
-            request.header("Authorization") == "Bearer token-1"
+            issuer.issued.first.map { request.header("Authorization") == "Bearer \($0.text)" } ?? false
                 ? .text(#"{"tags":["1"]}"#)
                 : Answer(401, headers: [("WWW-Authenticate", "Bearer realm=\"http://\(address)/token\"")])
         }

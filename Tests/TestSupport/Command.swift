@@ -33,9 +33,12 @@ package struct Command: Sendable {
     /// - Throws: ``MissingToolError`` or ``SystemError`` when it cannot be started.
     package func run() async throws -> Outcome {
         let running = try start()
-        return await withCheckedContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(returning: running.wait()) }
+        let outcome = await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: running.collect()) }
         }
+        // Here and not on that thread: a failure is to be this test's.
+        TestSecrets.check(self, outcome)
+        return outcome
     }
 
     /// Runs the tool to its end and blocks the calling thread.

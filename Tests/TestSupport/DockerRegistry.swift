@@ -113,6 +113,7 @@ extension DockerRegistry {
         if options.usesTLS {
             text += "  tls: {certificate: \(directory)/server.pem, key: \(directory)/server.key}\n"
         }
+        if let upstream = options.upstream { text += "proxy: {remoteurl: \"http://\(upstream)\"}\n" }
         if options.user != nil {
             text += "auth: {htpasswd: {realm: drayage, path: \(directory)/htpasswd}}\n"
         }

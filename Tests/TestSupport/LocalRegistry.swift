@@ -32,18 +32,22 @@ package struct RegistryOptions: Sendable {
     package var allowsDelete = true
     /// Whether it refuses every change.
     package var isReadOnly = false
+    /// The registry in plain HTTP for which it is a pull-through mirror: docker-registry alone can be one.
+    package var upstream: String?
 
     /// An open registry.
     package init(
         user: (name: String, password: String)? = nil,
         usesTLS: Bool = false,
         allowsDelete: Bool = true,
-        isReadOnly: Bool = false
+        isReadOnly: Bool = false,
+        upstream: String? = nil
     ) {
         self.user = user
         self.usesTLS = usesTLS
         self.allowsDelete = allowsDelete
         self.isReadOnly = isReadOnly
+        self.upstream = upstream
     }
 
     /// Writes the file of the one user, where there is one, and gives its path.

@@ -5,6 +5,7 @@ import Synchronization
 package final class RunningCommand: Sendable {
     /// The process.
     package let pid: pid_t
+    private let command: Command
     private let output = ByteCollector()
     private let errors = ByteCollector()
     private let ended = DispatchGroup()
@@ -25,10 +26,11 @@ package final class RunningCommand: Sendable {
     /// Starts a tool whose stdin stays open until the caller closes it.
     static func startHoldingInput(_ command: Command) throws -> (RunningCommand, input: Int32) {
         let (process, pipes) = try spawn(command)
-        return (RunningCommand(process, pipes), pipes.input)
+        return (RunningCommand(command, process, pipes), pipes.input)
     }
 
-    private init(_ process: pid_t, _ pipes: Pipes) {
+    private init(_ command: Command, _ process: pid_t, _ pipes: Pipes) {
+        self.command = command
         pid = process
         let (output, errors) = (output, errors)
         ended.enter()
@@ -59,8 +61,15 @@ package final class RunningCommand: Sendable {
     /// Whether the process has ended.
     package var hasEnded: Bool { end.withLock { $0 != nil } }
 
-    /// Blocks until the process has ended and its output is read.
+    /// Blocks until the process has ended and its output is read, which is searched for secrets.
     package func wait() -> Outcome {
+        let outcome = collect()
+        TestSecrets.check(command, outcome)
+        return outcome
+    }
+
+    /// The same, and nothing is searched.
+    func collect() -> Outcome {
         ended.wait()
         let end = end.withLock { $0 }
         let (code, usage) = (end?.status ?? 0, end?.usage ?? rusage())

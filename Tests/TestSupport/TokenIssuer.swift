@@ -72,7 +72,8 @@ package final class TokenIssuer: Sendable {
         }
         let scopes = request.queryValues("scope").flatMap { $0.split(separator: " ").map(String.init) }
         let token = state.withLock { state in
-            let token = Token(text: "token-\(state.issued.count + 1)", scopes: scopes, authorization: authorization)
+            let text = TestSecrets.make("token-\(state.issued.count + 1)")
+            let token = Token(text: text, scopes: scopes, authorization: authorization)
             state.issued.append(token)
             return token
         }

@@ -1,0 +1,62 @@
+import FoundationEssentials
+
+/// Finds the files of containers-registries.conf(5) as Podman, Skopeo and Buildah do, and puts together what they say.
+struct RegistriesConfFiles: Sendable {
+    private static let variable = "CONTAINERS_REGISTRIES_CONF"
+    private static let name = "registries.conf"
+
+    let environment: [String: String]
+    /// The folder of the machine's own files.
+    let systemFolder: String
+
+    /// The rules of all files, a later one instead of an earlier one with the same prefix.
+    ///
+    /// - Throws: ``RegistriesConf/Failure`` for a file that cannot be used.
+    func rules() throws(RegistriesConf.Failure) -> [RegistryRule] {
+        var rules: [RegistryRule.Prefix: RegistryRule] = [:]
+        for path in try paths() {
+            for rule in try RegistriesConf.rules(inFile: path) { rules[rule.prefix] = rule }
+        }
+        return rules.values.sorted { $0.prefix.description < $1.prefix.description }
+    }
+
+    /// The files, in the order in which they are read.
+    ///
+    /// The file that the environment names is all there is. Otherwise the user's own file stands for the machine's files;
+    /// where there is none, the machine's come first, and the user's drop-ins after them.
+    ///
+    /// Spec: containers-registries.conf.d(5) "CONFIGURATION PRECEDENCE".
+    ///
+    /// - Throws: ``RegistriesConf/Failure`` for a folder that cannot be read.
+    func paths() throws(RegistriesConf.Failure) -> [String] {
+        if let path = environment[Self.variable], !path.isEmpty { return [path] }
+        let userFolder = userFolder
+        if let file = userFolder.map({ "\($0)/\(Self.name)" }), FileManager.default.fileExists(atPath: file) {
+            return [file] + (try dropIns(in: userFolder))
+        }
+        let file = "\(systemFolder)/\(Self.name)"
+        let main = FileManager.default.fileExists(atPath: file) ? [file] : []
+        return main + (try dropIns(in: systemFolder)) + (try dropIns(in: userFolder))
+    }
+
+    private var userFolder: String? {
+        let configuration = environment["XDG_CONFIG_HOME"].flatMap { $0.isEmpty ? nil : $0 }
+        let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 + "/.config" }
+        return (configuration ?? home).map { $0 + "/containers" }
+    }
+
+    private func dropIns(in folder: String?) throws(RegistriesConf.Failure) -> [String] {
+        guard let folder else { return [] }
+        let (path, manager) = ("\(folder)/\(Self.name).d", FileManager.default)
+        guard manager.fileExists(atPath: path) else { return [] }
+        do {
+            let names = try manager.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".conf") }.sorted()
+            return names.map { "\(path)/\($0)" }.filter { file in
+                var isDirectory = false
+                return manager.fileExists(atPath: file, isDirectory: &isDirectory) && !isDirectory
+            }
+        } catch {
+            throw RegistriesConf.Failure(path: path, reason: "it cannot be read")
+        }
+    }
+}

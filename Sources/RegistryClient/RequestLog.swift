@@ -1,0 +1,50 @@
+import Logging
+import NIOHTTP1
+import OCI
+import Synchronization
+
+/// Notes each request, without its query, its headers and whatever else may be secret.
+final class RequestLog: Sendable {
+    /// The most warnings that are remembered as told: a registry that has more is told of no more.
+    private static let warningLimit = 256
+
+    private let logger: Logger
+    private let told = Mutex<Set<String>>([])
+
+    init(logger: Logger) { self.logger = logger }
+
+    /// Notes how a request ended, and what the registry warns of, each once for a host.
+    ///
+    /// - Parameters:
+    ///   - request: the request.
+    ///   - outcome: the status, or what came instead.
+    ///   - remarks: what the answer said besides; nil where there was none.
+    ///   - sent: how many bytes of a body left; nil where the request has none.
+    ///   - received: how many bytes of a body came.
+    ///   - start: when it began.
+    func note(
+        _ request: HTTPRequest,
+        _ outcome: String,
+        remarks: AnswerRemarks? = nil,
+        sent: Int64?,
+        received: Int64,
+        since start: ContinuousClock.Instant
+    ) {
+        let elapsed = (ContinuousClock.now - start).components
+        let time = elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000
+        let parts = [
+            "\(request.name) \(outcome)", sent.map { "sent \($0) bytes" }, "received \(received) bytes", "\(time) ms",
+            remarks?.requestID.map { "request id \($0)" },
+        ]
+        let line = parts.compactMap(\.self).joined(separator: ", ").printable
+        logger.debug("\(line)")
+        guard let warnings = remarks?.warnings, !warnings.isEmpty, let origin = URLParts.origin(of: request.url) else {
+            return
+        }
+        for warning in warnings {
+            let line = "\(origin.host):\(origin.port) warns: \(warning)".printable
+            let isNew = told.withLock { $0.count < Self.warningLimit && $0.insert(line).inserted }
+            if isNew { logger.warning("\(line)") }
+        }
+    }
+}
