@@ -4,14 +4,19 @@ package import RegistryClient
 
 /// How registries are reached, and who we are there.
 public struct ConnectionOptions: Sendable {
-    /// Whether all registries are spoken to without TLS.
-    public var plainHTTP = false
-    /// Whether certificates are not verified.
-    public var insecure = false
+    /// Registries that are spoken to without TLS, each as references name it: `registry.site:5000`.
+    public var plainHTTPRegistries: [String] = []
+    /// Hosts whose certificates are not verified, each as references name it.
+    public var insecureRegistries: [String] = []
     /// A file of PEM certificates that are trusted besides the system's.
     public var caFile: String?
-    /// Registries that are spoken to with TLS although they are on loopback or ``plainHTTP`` is set.
+    /// Registries that are spoken to with TLS although they are on loopback or among ``plainHTTPRegistries``.
     public var tlsRegistries: [String] = []
+    /// Folders with a directory for each host, in which its certificates are: `*.crt` is trusted there, `X.cert` with
+    /// `X.key` is shown there.
+    ///
+    /// Nil is where docker and podman have them.
+    public var certificateFolders: [String]?
     /// The most requests in flight to one registry.
     public var parallelism = 32
     /// The most requests that fetch one large blob at once, each a range of it; 1 fetches it in one piece.
@@ -34,7 +39,8 @@ public struct ConnectionOptions: Sendable {
     ///
     /// No secret is.
     public var logger = Logger(label: "drayage")
-    /// The environment in which docker's `config.json` is looked for.
+    /// The environment: where docker's `config.json` and the user's certificates are looked for, which proxies there are
+    /// (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and which certificates are trusted as well (`SSL_CERT_FILE`).
     public var environment: [String: String] = ProcessInfo.processInfo.environment
 
     private var schemes: [String: Scheme] = [:]
@@ -57,15 +63,27 @@ public struct ConnectionOptions: Sendable {
 
     /// The client's configuration.
     ///
-    /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
-    func clientConfiguration(progress: @escaping ProgressHandler = { _ in }) throws -> RegistryClient.Configuration {
+    /// - Parameters:
+    ///   - registries: the registries that will be asked, as far as they are known; where a file of their certificates
+    ///     cannot be used, no client is made.
+    ///   - progress: hears of what is tried again.
+    /// - Returns: the configuration.
+    /// - Throws: `CredentialsError` for a `config.json` that cannot be read, `ProxyError` for a proxy that cannot be used.
+    func clientConfiguration(
+        for registries: some Sequence<String>,
+        progress: @escaping ProgressHandler = { _ in }
+    ) throws -> RegistryClient.Configuration {
         let dockerConfig = try DockerConfig.load(environment: environment)
         let explicit = credentials
         var configuration = RegistryClient.Configuration()
-        configuration.plainHTTP = plainHTTP
-        configuration.insecure = insecure
+        configuration.insecureRegistries = insecureRegistries
         configuration.caFile = caFile
-        configuration.schemes = schemes
+        configuration.environmentCAFile = environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        configuration.certificateFolders = certificateFolders ?? Self.certificateFolders(in: environment)
+        configuration.registries = Set(registries)
+        configuration.proxies = try ProxySettings(environment: environment)
+        for registry in plainHTTPRegistries { configuration.schemes[registry] = .http }
+        configuration.schemes.merge(schemes) { $1 }
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
         configuration.requestLimit = max(1, parallelism)
         configuration.ranges = rangePolicy
@@ -78,5 +96,12 @@ public struct ConnectionOptions: Sendable {
         configuration.logger = logger
         configuration.credentials = { explicit[$0] ?? dockerConfig.credentials(for: $0) }
         return configuration
+    }
+
+    /// Where podman and docker have the certificates of hosts, the user's own first.
+    private static func certificateFolders(in environment: [String: String]) -> [String] {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let own = value("XDG_CONFIG_HOME") ?? value("HOME").map { $0 + "/.config" }
+        return (own.map { [$0 + "/containers/certs.d"] } ?? []) + ["/etc/containers/certs.d", "/etc/docker/certs.d"]
     }
 }

@@ -37,8 +37,14 @@ public struct Repairer: Sendable {
     public func repair(bundle path: String, from source: Source = .origins) async throws -> Report {
         let opened = try await blocking { try LayoutRepair(path: path) }
         var connections = connections
-        if case .registry(let mapping) = source { connections.setScheme(of: mapping.target) }
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        var registries: [String] = []
+        if case .registry(let mapping) = source {
+            connections.setScheme(of: mapping.target)
+            registries = [mapping.target.registry]
+        }
+        // Which of the origins are asked is only known when the damage is.
+        let configuration = try connections.clientConfiguration(for: registries, progress: progress)
+        return try await RegistryClient.withClient(configuration) { client in
             let donor: LayoutReader? =
                 if case .bundle(let path) = source { try await blocking { try LayoutReader(path: path) } } else { nil }
             let repair = BundleRepair(

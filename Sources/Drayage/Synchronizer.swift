@@ -39,7 +39,7 @@ public struct Synchronizer: Sendable {
     /// - Throws: what ``bundle(_:to:options:)`` does.
     public func plan(_ references: [Reference], options: Options = .init()) async throws -> Report {
         let reused = try await openReused(options)
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        return try await RegistryClient.withClient(configuration(for: references)) { client in
             var report = Report(command: "bundle")
             var resolution = try await resolver(client, reused).resolve(references)
             let plan = try resolution.layOut()
@@ -71,7 +71,7 @@ public struct Synchronizer: Sendable {
         let interrupted = try await blocking { try InterruptedBundle.open(for: path, options: options) }
         try interrupted?.requireSame(references)
         let reused = try await openReused(options)
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        return try await RegistryClient.withClient(configuration(for: references)) { client in
             var report = Report(command: "bundle")
             report.bundle = path
             let resolver = resolver(client, reused, interrupted, references)
@@ -98,6 +98,10 @@ public struct Synchronizer: Sendable {
             report.totals?.requestCount = client.requestCount
             return report.concluded(keepGoing: options.keepGoing)
         }
+    }
+
+    private func configuration(for references: [Reference]) throws -> RegistryClient.Configuration {
+        try connections.clientConfiguration(for: references.map(\.repository.registry), progress: progress)
     }
 
     private func openReused(_ options: Options) async throws -> [LayoutReader] {

@@ -27,8 +27,8 @@ struct TokenServer: Sendable {
 
     /// Takes a bearer challenge and decides whether our credentials may go where it points.
     ///
-    /// - Throws: ``RegistryError`` with `malformedAnswer` where the realm is no URL, with `unsafeTokenServer` where the
-    ///   credentials would leave over plain HTTP for another host.
+    /// - Throws: ``RegistryError`` with `malformedAnswer` where the realm is no URL, with `unsafeTokenServer` where
+    ///   it is plain HTTP and ``RegistryEndpoint/allowsPlainTokenServer(at:)`` does not allow that.
     init(
         _ challenge: Challenge,
         endpoint: RegistryEndpoint,
@@ -38,12 +38,12 @@ struct TokenServer: Sendable {
         guard let realm = challenge.parameters["realm"], let origin = URLParts.origin(of: realm) else {
             throw RegistryError(.malformedAnswer, context, reason: "its challenge names no token server")
         }
-        let own = URLParts.origin(of: endpoint.baseURL)
-        if origin.scheme == "http", origin != own, credentials != nil || own?.scheme == "https" {
+        if origin.scheme == "http", !endpoint.allowsPlainTokenServer(at: origin) {
+            let name = origin.registryName
             throw RegistryError(
                 .unsafeTokenServer,
                 context,
-                reason: "the registry names a token server on another host that does not use https, \(origin.host)"
+                reason: "the registry names a token server that does not use https; --plain-http \(name) allows it"
             )
         }
         self.realm = realm

@@ -32,18 +32,24 @@ package struct RegistryOptions: Sendable {
     package var allowsDelete = true
     /// Whether it refuses every change.
     package var isReadOnly = false
+    /// Where it listens: `127.0.0.1` or `[::1]`.
+    package var host = "127.0.0.1"
+    /// What its certificate is for.
+    package var certificateNames = TestCertificate.ownNames
 
     /// An open registry.
     package init(
         user: (name: String, password: String)? = nil,
         usesTLS: Bool = false,
         allowsDelete: Bool = true,
-        isReadOnly: Bool = false
+        isReadOnly: Bool = false,
+        host: String = "127.0.0.1"
     ) {
         self.user = user
         self.usesTLS = usesTLS
         self.allowsDelete = allowsDelete
         self.isReadOnly = isReadOnly
+        self.host = host
     }
 
     /// Writes the file of the one user, where there is one, and gives its path.

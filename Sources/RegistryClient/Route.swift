@@ -1,0 +1,61 @@
+import NIOSSL
+
+/// The way to a host: what is between, and what is trusted at its end.
+///
+/// Requests of one way share their connections' settings.
+struct Route: Sendable {
+    /// What is between us and the host.
+    enum Passage: Hashable, Sendable {
+        case direct
+        /// The proxy connects to the host, and passes on what goes to and fro.
+        case tunnel(ProxyAddress)
+        /// The proxy sends the request itself: plain HTTP.
+        case forward(ProxyAddress)
+    }
+
+    /// What tells one way from another.
+    struct Key: Hashable, Sendable {
+        let passage: Passage
+        /// The host, where it has certificates of its own.
+        let trust: String?
+        /// The address that the certificate must be for, where the connection's own end is a proxy's.
+        let verifiedAddress: IPAddress?
+    }
+
+    let key: Key
+    let tls: TLSConfiguration
+    let origin: URLParts.Origin
+
+    var proxy: ProxyAddress? {
+        switch key.passage {
+        case .direct: nil
+        case .tunnel(let proxy), .forward(let proxy): proxy
+        }
+    }
+
+    /// The proxy that sends the request itself.
+    var forwardingProxy: ProxyAddress? {
+        if case .forward(let proxy) = key.passage { proxy } else { nil }
+    }
+
+    /// Finds the way.
+    ///
+    /// - Throws: ``TrustError`` where a file of the host's certificates cannot be used.
+    init(to origin: URLParts.Origin, trust: TrustStore, proxies: ProxySettings) throws(TrustError) {
+        let host = try trust.trust(for: origin)
+        var tls = host.tls
+        var passage = Passage.direct
+        var verifiedAddress: IPAddress?
+        if let proxy = proxies.proxy(for: origin) {
+            passage = proxy.kind == .http && origin.scheme == "http" ? .forward(proxy) : .tunnel(proxy)
+            if origin.scheme == "https", tls.certificateVerification == .fullVerification {
+                verifiedAddress = IPAddress(origin.host)
+            }
+            // The library would hold the certificate against the proxy's address.
+            if verifiedAddress != nil { tls.certificateVerification = .noHostnameVerification }
+        }
+        key = Key(passage: passage, trust: host.name, verifiedAddress: verifiedAddress)
+        self.tls = tls
+        self.origin = origin
+    }
+}
