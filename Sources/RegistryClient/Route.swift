@@ -16,8 +16,8 @@ struct Route: Sendable {
     /// What tells one way from another.
     struct Key: Hashable, Sendable {
         let passage: Passage
-        /// The host, where it has certificates of its own.
-        let trust: String?
+        /// The host, where it has certificates of its own; or its connections would all be the proxy's to the client.
+        let host: String?
         /// The address that the certificate must be for, where the connection's own end is a proxy's.
         let verifiedAddress: IPAddress?
     }
@@ -42,19 +42,21 @@ struct Route: Sendable {
     ///
     /// - Throws: ``TrustError`` where a file of the host's certificates cannot be used.
     init(to origin: URLParts.Origin, trust: TrustStore, proxies: ProxySettings) throws(TrustError) {
-        let host = try trust.trust(for: origin)
-        var tls = host.tls
+        let trusted = try trust.trust(for: origin)
+        var tls = trusted.tls
+        var host = trusted.name
         var passage = Passage.direct
         var verifiedAddress: IPAddress?
         if let proxy = proxies.proxy(for: origin) {
             passage = proxy.kind == .http && origin.scheme == "http" ? .forward(proxy) : .tunnel(proxy)
+            if case .forward = passage { host = origin.authority }
             if origin.scheme == "https", tls.certificateVerification == .fullVerification {
                 verifiedAddress = IPAddress(origin.host)
             }
             // The library would hold the certificate against the proxy's address.
             if verifiedAddress != nil { tls.certificateVerification = .noHostnameVerification }
         }
-        key = Key(passage: passage, trust: host.name, verifiedAddress: verifiedAddress)
+        key = Key(passage: passage, host: host, verifiedAddress: verifiedAddress)
         self.tls = tls
         self.origin = origin
     }

@@ -96,7 +96,7 @@ import Testing
             ]
         ),
     ])
-    func `a host is called by its name, with the port unless that is its scheme's`(url: String, names: Set<String>)
+    func `a host is called by its name, with the port unless that is its scheme's`(url: String, names: [String])
         throws
     {
         #expect(try #require(URLParts.origin(of: url)).names == Set(names))

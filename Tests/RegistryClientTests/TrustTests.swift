@@ -1,4 +1,5 @@
 import Foundation
+import NIOSSL
 import OCI
 import TestSupport
 import Testing
