@@ -83,9 +83,7 @@ final class HTTPTransport: Sendable {
             // A refusal may come before the last piece has left.
             if (200..<300).contains(response.status), !response.bodyWasCut { try file?.close() } else { abandon(file) }
             log(request, "\(response.status)\(response.bodyWasCut ? ", body cut" : "")", since: start)
-            if response.status == 407, let proxy = route.forwardingProxy {
-                throw ProxyFailure.credentialsWanted(by: proxy).error(request, context)
-            }
+            if let failure = ProxyFailure(response, route) { throw failure.error(request, context) }
             return response
         } catch {
             abandon(file)

@@ -22,6 +22,8 @@ enum ProxyFailure {
         switch error {
         case let error as NIOConnectionError:
             self = .unreachable(proxy, TransportFailure.connectionReason(error))
+        case let error as IOError where TransportFailure.isRefusal(error):
+            self = .unreachable(proxy, TransportFailure.text(of: error))
         case ChannelError.connectTimeout:
             self = .unreachable(proxy, "no answer in time")
         case let error as HTTPClientError where Self.timeouts.contains(error):
@@ -31,12 +33,26 @@ enum ProxyFailure {
         case let error as HTTPClientError where error == .invalidProxyResponse:
             let host = "\(route.origin.hostText):\(route.origin.port)"
             let status = await ProxyProbe.status(of: proxy, connectingTo: host, timeout: timeout)
-            self = .refusal(by: proxy, host: host, status)
+            // tinyproxy answers wrong credentials with 401, and none with 407.
+            self = status == .unauthorized ? .credentialsWanted(by: proxy) : .refusal(by: proxy, host: host, status)
         case _ where proxy.kind == .socks5 && String(reflecting: type(of: error)).hasPrefix("NIOSOCKS."):
             self = .unreachable(proxy, "it does not connect to \(route.origin.hostText): \(error)")
         default:
             return nil
         }
+    }
+
+    /// Takes an answer that a proxy gave in the place of a host; nil for all others.
+    ///
+    /// - Parameters:
+    ///   - response: the answer.
+    ///   - route: the way of the request.
+    init?(_ response: HTTPResponse, _ route: Route) {
+        guard let proxy = route.forwardingProxy else { return nil }
+        // tinyproxy answers wrong credentials as a host would; a host's own `Server` it leaves as it is.
+        let isTinyproxy = response.headers.first(name: "Server")?.hasPrefix("tinyproxy") ?? false
+        guard response.status == 407 || response.status == 401 && isTinyproxy else { return nil }
+        self = .credentialsWanted(by: proxy)
     }
 
     private static let timeouts: [HTTPClientError] = [

@@ -18,7 +18,7 @@ package final class RegistryClient: Sendable {
         package var caFile: String?
         /// The one that the environment names, which is trusted as well.
         package var environmentCAFile: String?
-        /// Where the system's may be: the first file that is there counts, and every directory.
+        /// Where the system's may be.
         package var systemCAFiles = TrustStore.systemFiles
         /// Folders with a directory for each host that has certificates of its own; what comes first goes first.
         package var certificateFolders: [String] = []

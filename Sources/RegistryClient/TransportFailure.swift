@@ -110,13 +110,16 @@ enum TransportFailure {
         _ error: IOError,
         _ failure: (RegistryError.Code, String?) -> RegistryError
     ) -> RegistryError {
-        switch error.errnoCode {
-        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT: failure(.unreachable, text(of: error))
-        default: failure(.connectionLost, text(of: error))
-        }
+        failure(isRefusal(error) ? .unreachable : .connectionLost, text(of: error))
     }
 
-    private static func text(of error: IOError) -> String {
+    /// Whether there never was a connection.
+    static func isRefusal(_ error: IOError) -> Bool {
+        [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT].contains(error.errnoCode)
+    }
+
+    /// What the system says of it.
+    static func text(of error: IOError) -> String {
         unsafe String(cString: strerror(error.errnoCode)).lowercased()
     }
 }

@@ -20,10 +20,13 @@ final class TrustStore: Sendable {
     private let hosts = Mutex<[URLParts.Origin: Result<HostTrust, TrustError>]>([:])
 
     /// Where distributions keep the authorities that they trust: all in one file, or one to a file in a directory.
-    static let systemFiles = [
-        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
-        "/etc/ssl/certs",
+    static let systemFiles =
+        libraryPaths + [
+            "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+        ]
+    /// Those that the TLS library looks at.
+    private static let libraryPaths = [
+        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs",
     ]
 
     /// Reads what is trusted everywhere.
@@ -32,9 +35,7 @@ final class TrustStore: Sendable {
     init(_ configuration: RegistryClient.Configuration) throws(TrustError) {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
-        // The library's own default fails on a system without any, where an authority of one's own is enough.
-        tls.trustRoots = .certificates([])
-        tls.additionalTrustRoots = Self.present(configuration.systemCAFiles).map { .file($0) }
+        tls.trustRoots = Self.systemRoots(configuration.systemCAFiles)
         var authorities: [NIOSSLCertificate] = []
         if let path = configuration.caFile { authorities += try PEMFile.certificates(path) }
         if let path = configuration.environmentCAFile {
@@ -46,21 +47,19 @@ final class TrustStore: Sendable {
                 throw error
             }
         }
-        if !authorities.isEmpty { tls.additionalTrustRoots.append(.certificates(authorities)) }
+        if !authorities.isEmpty { tls.additionalTrustRoots = [.certificates(authorities)] }
         common = tls
         folders = configuration.certificateFolders
         unverifiedHosts = Set(configuration.insecureRegistries.map { $0.lowercased() })
     }
 
-    /// The first file of several that is there, and all directories.
-    private static func present(_ paths: [String]) -> [String] {
-        var (files, directories): ([String], [String]) = ([], [])
-        for path in paths {
-            var isDirectory = false
-            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { continue }
-            if isDirectory { directories.append(path) } else { files.append(path) }
-        }
-        return files.prefix(1) + directories
+    /// The system's authorities: as the library finds them, or in a file that it does not know, or none.
+    ///
+    /// The library fails on a system without any, where an authority of one's own is enough.
+    private static func systemRoots(_ paths: [String]) -> NIOSSLTrustRoots {
+        let present = paths.filter { FileManager.default.fileExists(atPath: $0) }
+        if present.contains(where: libraryPaths.contains) { return .default }
+        return present.first.map { .file($0) } ?? .certificates([])
     }
 
     /// What holds on a host.

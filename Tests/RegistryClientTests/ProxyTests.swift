@@ -1,5 +1,6 @@
 import OCI
 import RegistryTestSupport
+import Synchronization
 import TestSupport
 import Testing
 
@@ -18,8 +19,15 @@ import Testing
         address.replacing("127.0.0.1", with: host)
     }
 
+    /// How often something was tried again.
+    private let retries = Counter()
+
+    /// A configuration that tries once more, at once.
     private func configuration(_ environment: [String: String]) throws -> RegistryClient.Configuration {
-        var configuration = RegistryClient.Configuration.withoutRetries
+        var configuration = RegistryClient.Configuration()
+        configuration.retryLimit = 1
+        configuration.retryClock.sleep = { _ in }
+        configuration.onRetry = { [retries] _ in retries.count.withLock { $0 += 1 } }
         configuration.proxies = try ProxySettings(environment: environment)
         return configuration
     }
@@ -148,7 +156,7 @@ import Testing
         if variable == "HTTP_PROXY" { configuration.schemes = [name: .http] }
         let error = try await failure { try await tags(name, configuration) }
         #expect(error.code == .proxyRefused)
-        #expect(!RetryPolicy.isRetryable(error))
+        #expect(retries.count.withLock { $0 } == 0)
         let wanted = user.isEmpty ? "a user and a password" : "another user or password"
         #expect(
             error.reason == """
@@ -165,7 +173,7 @@ import Testing
         let name = name(registry.address)
         let error = try await failure { try await tags(name, try configuration(["HTTPS_PROXY": proxy.address])) }
         #expect(error.code == .proxyRefused)
-        #expect(!RetryPolicy.isRetryable(error))
+        #expect(retries.count.withLock { $0 } == 0)
         #expect(
             error.reason == """
                 the proxy \(proxy.address) of HTTPS_PROXY: it refuses to connect to \(name) with 403; \
@@ -179,7 +187,7 @@ import Testing
         let name = name(try ScriptedRegistry.refusingAddress())
         let error = try await failure { try await tags(name, try configuration(["HTTPS_PROXY": proxy.address])) }
         #expect(error.code == .unreachable)
-        #expect(RetryPolicy.isRetryable(error))
+        #expect(retries.count.withLock { $0 } == 1)
         let reason = try #require(error.reason)
         let beginning = "the proxy \(proxy.address) of HTTPS_PROXY: it could not connect to \(name); it answered 5"
         #expect(reason.hasPrefix(beginning), "\(reason)")
@@ -200,4 +208,9 @@ import Testing
         #expect(error.code == .unreachable)
         #expect(error.reason == "the proxy \(proxy) of \(variable): connection refused")
     }
+}
+
+/// A number that many tasks count up.
+private final class Counter: Sendable {
+    let count = Mutex(0)
 }

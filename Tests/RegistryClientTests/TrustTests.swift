@@ -83,15 +83,8 @@ import Testing
         try trust(server)
         let error = try await refusal(server, configuration)
         #expect(error.status == 400)
-        #expect(
-            error.description.hasSuffix(
-                """
-                the server wants a certificate of ours; put it and its key there as /etc/docker/certs.d/\
-                \(server.address)/client.cert and client.key)
-                """
-            ) || error.description.contains("/etc/docker/certs.d/\(server.address)/client.cert"),
-            "\(error)"
-        )
+        let place = "/etc/docker/certs.d/\(server.address)/client.cert and client.key"
+        #expect(error.reason == "the server wants a certificate of ours; put it and its key there as \(place)")
         try identify(at: server)
         #expect(try await tags(of: server, configuration) == ["1"])
         // Alone in its directory it is enough, where the authority is known otherwise.
