@@ -80,7 +80,7 @@ final class HTTPClients: Sendable {
     private static func prepare(_ channel: any Channel, for key: Route.Key) -> EventLoopFuture<Void> {
         do {
             if case .forward = key.passage { try AbsoluteFormHandler.add(to: channel) }
-            if let address = key.verifiedAddress { try PeerAddress.verify(address, on: channel) }
+            if let host = key.verifiedHost { try PeerName.verify(host, on: channel) }
         } catch {
             // Closed first: the client takes a connection that failed to begin for one that is gone.
             channel.close(promise: nil)

@@ -18,8 +18,8 @@ struct Route: Sendable {
         let passage: Passage
         /// The host, where it has certificates of its own; or its connections would all be the proxy's to the client.
         let host: String?
-        /// The address that the certificate must be for, where the connection's own end is a proxy's.
-        let verifiedAddress: IPAddress?
+        /// The host that the certificate must be for, where the connection's other end is a proxy.
+        let verifiedHost: String?
     }
 
     let key: Key
@@ -46,17 +46,17 @@ struct Route: Sendable {
         var tls = trusted.tls
         var host = trusted.name
         var passage = Passage.direct
-        var verifiedAddress: IPAddress?
+        var verifiedHost: String?
         if let proxy = proxies.proxy(for: origin) {
             passage = proxy.kind == .http && origin.scheme == "http" ? .forward(proxy) : .tunnel(proxy)
             if case .forward = passage { host = origin.authority }
             if origin.scheme == "https", tls.certificateVerification == .fullVerification {
-                verifiedAddress = IPAddress(origin.host)
+                verifiedHost = origin.host
+                // The library would hold the certificate against the proxy's address alone.
+                if IPAddress(origin.host) != nil { tls.certificateVerification = .noHostnameVerification }
             }
-            // The library would hold the certificate against the proxy's address.
-            if verifiedAddress != nil { tls.certificateVerification = .noHostnameVerification }
         }
-        key = Key(passage: passage, host: host, verifiedAddress: verifiedAddress)
+        key = Key(passage: passage, host: host, verifiedHost: verifiedHost)
         self.tls = tls
         self.origin = origin
     }

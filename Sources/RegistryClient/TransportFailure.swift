@@ -37,7 +37,7 @@ enum TransportFailure {
         case let error as NIOSSLError: return tls("\(error)", request, failure)
         case let error as NIOSSLExtraError: return tls("\(error)", request, failure)
         case let error as BoringSSLError: return tls("\(error)", request, failure)
-        case is PeerAddress.Mismatch: return failure(.untrustedCertificate, otherHost)
+        case is PeerName.Mismatch: return failure(.untrustedCertificate, otherHost)
         case let error as HTTPClientError: return client(error, failure)
         case ChannelError.connectTimeout: return failure(.unreachable, "no answer to the connection attempt")
         case is ChannelError: return failure(.connectionLost, nil)

@@ -90,6 +90,15 @@ import Testing
         #expect(try await registry.finish().isEmpty)
     }
 
+    @Test(arguments: [
+        ("a.example", "a.example", true), ("A.Example", "a.example", true), ("a.example", "a.example.", true),
+        ("*.example", "a.example", true), ("*.example", "a.b.example", false), ("*.example", "example", false),
+        ("*.example", ".example", false), ("*", "example", false), ("a.*", "a.example", false), ("", "example", false),
+    ])
+    func `a star in a certificate is one part of a name, the first`(name: String, host: String, isFor: Bool) {
+        #expect(PeerName.matches(name, host) == isFor)
+    }
+
     @Test(arguments: [false, true])
     func `a blob goes up and down through a proxy`(usesTLS: Bool) async throws {
         let registry = try await EmbeddedRegistry(options: .init(usesTLS: usesTLS))
