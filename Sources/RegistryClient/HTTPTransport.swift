@@ -187,6 +187,8 @@ final class HTTPTransport: Sendable {
             if let credentials = proxy.credentials {
                 headers.replaceOrAdd(name: "Proxy-Authorization", value: "Basic \(credentials)")
             }
+            // tinyproxy ends each connection after its answer without having said so, and the next request would be lost.
+            headers.replaceOrAdd(name: "Connection", value: "close")
             url = URLParts.replacingAuthority(of: url, with: proxy.description)
         }
         return try HTTPClient.Request(url: url, method: request.method, headers: headers, body: body)
