@@ -8,9 +8,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What drayage is built and installed with, which is all that the demo needs, and what tests and benchmark run beside it.
 BUILD_PACKAGES := binutils libarchive-dev libcrypt-dev libssl-dev pkg-config zlib1g-dev
 TEST_PACKAGES := apache2-utils ca-certificates containerd curl docker-registry e2fsprogs gzip libarchive-tools \
-	openssl podman skopeo tar time umoci xz-utils zstd
-
-BENCH_PACKAGES := nginx-light
+	microsocks nginx-light openssl podman skopeo tar time tinyproxy umoci xz-utils zstd
 
 # A build of its own for each set of flags: changing flags builds everything anew.
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
@@ -19,7 +17,7 @@ SERVER_TESTS := RegistryServerTests|RegistryDirectoryTests|CommandTests.(Serve|T
 
 .DEFAULT_GOAL := build
 .PHONY: help build release test torture soak demo bench install sanitize fuzz format lint clean build-packages \
-	test-packages bench-packages
+	test-packages
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,7 +48,7 @@ demo: build-packages ## carry real images from one registry to another, and serv
 	$(SWIFT) build
 	fixtures/demo.sh "$$($(SWIFT) build --show-bin-path)"
 
-bench: bench-packages ## measure a release build beside skopeo and the machine's own floors
+bench: test-packages ## measure a release build beside skopeo and the machine's own floors
 	$(SWIFT) build $(RELEASE)
 	fixtures/bench.sh "$$($(SWIFT) build $(RELEASE) --show-bin-path)"
 
@@ -91,9 +89,6 @@ build-packages:
 
 test-packages:
 	@$(call install-missing,$(BUILD_PACKAGES) $(TEST_PACKAGES))
-
-bench-packages:
-	@$(call install-missing,$(BUILD_PACKAGES) $(TEST_PACKAGES) $(BENCH_PACKAGES))
 
 # Only what is missing, so that a machine that has everything needs neither root nor the net.
 define install-missing

@@ -113,7 +113,10 @@ let package = Package(
         .testTarget(name: "ImageLayoutTests", dependencies: ["ImageLayout", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "RegistryClientTests",
-            dependencies: ["RegistryClient", "TestSupport", "RegistryTestSupport"],
+            dependencies: [
+                "RegistryClient", "TestSupport", "RegistryTestSupport",
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -4,14 +4,19 @@ package import RegistryClient
 
 /// How registries are reached, and who we are there.
 public struct ConnectionOptions: Sendable {
-    /// Whether all registries are spoken to without TLS.
-    public var plainHTTP = false
-    /// Whether certificates are not verified.
-    public var insecure = false
+    /// Registries that are spoken to without TLS, each as references name it: `registry.site:5000`.
+    public var plainHTTPRegistries: [String] = []
+    /// Hosts whose certificates are not verified, each as references name it.
+    public var insecureRegistries: [String] = []
     /// A file of PEM certificates that are trusted besides the system's.
     public var caFile: String?
-    /// Registries that are spoken to with TLS although they are on loopback or ``plainHTTP`` is set.
+    /// Registries that are spoken to with TLS although they are on loopback or among ``plainHTTPRegistries``.
     public var tlsRegistries: [String] = []
+    /// Folders with a directory for each host, in which its certificates are: `*.crt` is trusted there, `X.cert` with
+    /// `X.key` is shown there.
+    ///
+    /// Nil is where docker and podman have them.
+    public var certificateFolders: [String]?
     /// The most requests in flight to one registry.
     public var parallelism = 32
     /// The most requests that fetch one large blob at once, each a range of it; 1 fetches it in one piece.
@@ -37,7 +42,9 @@ public struct ConnectionOptions: Sendable {
     /// The one file of credentials that is read, in the form of docker's `config.json` or podman's `auth.json`; nil is
     /// `$REGISTRY_AUTH_FILE`, and where that is not set all places where docker and podman keep them.
     public var authFile: String?
-    /// The environment in which files and programs of credentials and containers' `registries.conf` are looked for.
+    /// The environment: where files and programs of credentials, the user's certificates and containers' `registries.conf`
+    /// are looked for, which proxies there are (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and which certificates are
+    /// trusted as well (`SSL_CERT_FILE`).
     public var environment: [String: String] = ProcessInfo.processInfo.environment
     /// Mirrors that are asked before those of `registries.conf`, in their order, by what reads images to bundle or
     /// repair them.
@@ -108,18 +115,30 @@ public struct ConnectionOptions: Sendable {
 
     /// The client's configuration for what is asked for along routes.
     ///
-    /// - Throws: `CredentialsError` for a `config.json` that cannot be read.
+    /// - Parameters:
+    ///   - routes: where is asked; their registries' certificates must be usable.
+    ///   - progress: hears of what is tried again.
+    /// - Returns: the configuration.
+    /// - Throws: what ``clientConfiguration(for:progress:)`` does.
     func clientConfiguration(routes: Routes, progress: @escaping ProgressHandler) throws -> RegistryClient.Configuration
     {
-        var configuration = try clientConfiguration(progress: progress)
+        var configuration = try clientConfiguration(for: [], progress: progress)
         routes.apply(to: &configuration)
         return configuration
     }
 
     /// The client's configuration.
     ///
-    /// - Throws: `CredentialsError` for a file of credentials that cannot be read.
-    func clientConfiguration(progress: @escaping ProgressHandler = { _ in }) throws -> RegistryClient.Configuration {
+    /// - Parameters:
+    ///   - registries: the registries that will be asked, as far as they are known; where a file of their certificates
+    ///     cannot be used, no client is made.
+    ///   - progress: hears of what is tried again.
+    /// - Returns: the configuration.
+    /// - Throws: `CredentialsError` for a file of credentials that cannot be read, `ProxyError` for a proxy that cannot be used.
+    func clientConfiguration(
+        for registries: some Sequence<String>,
+        progress: @escaping ProgressHandler = { _ in }
+    ) throws -> RegistryClient.Configuration {
         let store = CredentialStore(
             given: credentials,
             files: try CredentialFiles.load(named: authFile, environment: environment),
@@ -127,10 +146,14 @@ public struct ConnectionOptions: Sendable {
             logger: logger
         )
         var configuration = RegistryClient.Configuration()
-        configuration.plainHTTP = plainHTTP
-        configuration.insecure = insecure
+        configuration.insecureRegistries = insecureRegistries
         configuration.caFile = caFile
-        configuration.schemes = schemes
+        configuration.environmentCAFile = environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        configuration.certificateFolders = certificateFolders ?? Self.certificateFolders(in: environment)
+        configuration.registries = Set(registries)
+        configuration.proxies = try ProxySettings(environment: environment)
+        for registry in plainHTTPRegistries { configuration.schemes[registry] = .http }
+        configuration.schemes.merge(schemes) { $1 }
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
         configuration.requestLimit = max(1, parallelism)
         configuration.ranges = rangePolicy
@@ -144,5 +167,12 @@ public struct ConnectionOptions: Sendable {
         configuration.logger = logger
         configuration.credentials = { try await store.credentials(for: $0, path: $1) }
         return configuration
+    }
+
+    /// Where podman and docker have the certificates of hosts, the user's own first.
+    private static func certificateFolders(in environment: [String: String]) -> [String] {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let own = value("XDG_CONFIG_HOME") ?? value("HOME").map { $0 + "/.config" }
+        return (own.map { [$0 + "/containers/certs.d"] } ?? []) + ["/etc/containers/certs.d", "/etc/docker/certs.d"]
     }
 }

@@ -36,7 +36,7 @@ public struct Lister: Sendable {
     public func list(target: RegistryTarget) async throws -> Report {
         var connections = connections
         connections.setScheme(of: target)
-        return try await RegistryClient.withClient(connections.clientConfiguration()) { client in
+        return try await RegistryClient.withClient(connections.clientConfiguration(for: [target.registry])) { client in
             var report = Report(command: "list")
             report.target = target.description
             let paths = try await paths(in: target, client: client)

@@ -55,7 +55,8 @@ public struct Pusher: Sendable {
         }
         var connections = connections
         connections.setScheme(of: mapping.target)
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        let configuration = try connections.clientConfiguration(for: [mapping.target.registry], progress: progress)
+        return try await RegistryClient.withClient(configuration) { client in
             progress(.resolving(count: images.count))
             images = try await decideActions(images, policy: options.onExisting, client: client)
             let graph = ImageGraph(documents: reader.documents)

@@ -62,7 +62,8 @@ public struct Verifier: Sendable {
         let graph = ImageGraph(documents: reader.documents)
         var connections = connections
         connections.setScheme(of: mapping.target)
-        return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+        let configuration = try connections.clientConfiguration(for: [mapping.target.registry], progress: progress)
+        return try await RegistryClient.withClient(configuration) { client in
             let check = TargetCheck(graph: graph, client: client, parallelism: connections.parallelism)
             let failures = try await check.failures(of: images)
             var report = Report(command: "verify")

@@ -4,11 +4,16 @@ import Logging
 
 /// How registries are reached, and who we are there.
 struct ConnectionArguments: ParsableArguments {
-    @Flag(help: "Speak plain HTTP. Registries on loopback are spoken to that way unless told otherwise.")
-    var plainHttp = false
+    @Option(
+        help: ArgumentHelp(
+            "A registry that is spoken to in plain HTTP, as those on loopback are. Repeatable.",
+            valueName: "host"
+        )
+    )
+    var plainHttp: [String] = []
 
-    @Flag(help: "Do not verify certificates.")
-    var insecure = false
+    @Option(help: ArgumentHelp("A host whose certificate is not verified. Repeatable.", valueName: "host"))
+    var insecure: [String] = []
 
     @Option(help: "A PEM file of certificates to trust besides the system's.", completion: .file())
     var caFile: String?
@@ -39,13 +44,21 @@ struct ConnectionArguments: ParsableArguments {
     func validate() throws {
         guard (0...100).contains(retries) else { throw ValidationError("--retries takes a number from 0 to 100") }
         guard (1...1024).contains(parallelism) else { throw ValidationError("-j takes a number from 1 to 1024") }
-        for host in tls {
-            guard let target = try? RegistryTarget(parsing: host), target.registry == host, target.prefix == nil else {
-                throw ValidationError("--tls takes a registry's host, with its port: \"\(host.printable)\" is none")
+        for (option, hosts) in [("--tls", tls), ("--plain-http", plainHttp), ("--insecure", insecure)] {
+            for host in hosts where !Self.isHost(host) {
+                throw ValidationError("\(option) takes a registry's host, with its port: \"\(host.printable)\" is none")
             }
+        }
+        if let host = Set(tls).intersection(plainHttp).min() {
+            throw ValidationError("\(host.printable) is spoken to with TLS or in plain HTTP: --tls or --plain-http")
         }
         var unused = ConnectionOptions()
         try addHeaders(to: &unused)
+    }
+
+    private static func isHost(_ text: String) -> Bool {
+        guard let target = try? RegistryTarget(parsing: text) else { return false }
+        return target.registry == text && target.prefix == nil
     }
 
     /// The options for registries.
@@ -57,8 +70,8 @@ struct ConnectionArguments: ParsableArguments {
     /// - Throws: `ValidationError`, `CredentialsError`.
     func options(logger: Logger, for registries: Set<String>) throws -> ConnectionOptions {
         var options = ConnectionOptions()
-        options.plainHTTP = plainHttp
-        options.insecure = insecure
+        options.plainHTTPRegistries = plainHttp
+        options.insecureRegistries = insecure
         options.caFile = caFile
         options.tlsRegistries = tls
         options.parallelism = parallelism

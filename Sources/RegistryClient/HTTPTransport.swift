@@ -2,7 +2,6 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import NIOSSL
 import OCI
 import Synchronization
 
@@ -11,14 +10,12 @@ final class HTTPTransport: Sendable {
     /// What Drayage calls itself.
     private static let userAgent = "drayage/\(Version.current) (linux; \(Version.architecture))"
 
-    private let client: HTTPClient
-    /// A registry may take minutes to store a large blob after its last byte, so uploads wait longer for the answer.
-    private let uploadClient: HTTPClient
+    private let clients: HTTPClients
+    private let trust: TrustStore
+    private let proxies: ProxySettings
+    private let connectTimeout: TimeAmount
     private let writeTimeout: TimeAmount
     private let log: RequestLog
-    /// Where certificates are not verified, and the settings for that.
-    private let insecureOrigins: Set<URLParts.Origin>
-    private let insecureTLS: TLSConfiguration
     private let count = Atomic<Int>(0)
     /// What the hosts have said of themselves.
     let hosts: HostGates
@@ -32,41 +29,30 @@ final class HTTPTransport: Sendable {
     /// The requests that were sent so far.
     var requestCount: Int { count.load(ordering: .relaxed) }
 
-    init(configuration: RegistryClient.Configuration, tls: TLSConfiguration) {
-        let group = MultiThreadedEventLoopGroup.singleton
+    /// Prepares to send; connections are made with the first requests.
+    ///
+    /// - Throws: ``TrustError`` for a bad file of certificates that are trusted everywhere.
+    init(configuration: RegistryClient.Configuration) throws(TrustError) {
         hosts = HostGates(clock: configuration.retryClock)
         log = RequestLog(logger: configuration.logger)
-        var insecureTLS = tls
-        insecureTLS.certificateVerification = .none
-        self.insecureTLS = insecureTLS
-        insecureOrigins = Set(
-            configuration.insecureHosts.compactMap { host in
-                URLParts.origin(of: RegistryEndpoint(registry: host, scheme: .https).baseURL)
-            }
-        )
+        connectTimeout = TimeAmount(configuration.connectTimeout)
         writeTimeout = TimeAmount(configuration.idleTimeout)
-        client = HTTPClient(
-            eventLoopGroup: group,
-            configuration: Self.settings(configuration, tls: tls, answerTimeout: configuration.idleTimeout)
-        )
-        uploadClient = HTTPClient(
-            eventLoopGroup: group,
-            configuration: Self.settings(configuration, tls: tls, answerTimeout: configuration.storeTimeout)
-        )
+        trust = try TrustStore(configuration)
+        proxies = configuration.proxies
+        clients = HTTPClients(configuration)
     }
 
     /// Closes all connections.
     func shutdown() async throws {
-        var failure: (any Error)?
-        for client in [uploadClient, client] {
-            do {
-                try await client.shutdown()
-            } catch {
-                failure = failure ?? error
-            }
-        }
+        try await clients.shutdown()
         for file in abandonedFiles.withLock({ $0 }) { try file.close() }
-        if let failure { throw failure }
+    }
+
+    /// Finds out whether the certificates for the host of a URL can be used.
+    ///
+    /// - Throws: ``TrustError`` where a file of them cannot.
+    func checkTrust(of url: String) throws(TrustError) {
+        if let origin = URLParts.origin(of: url) { _ = try trust.trust(for: origin) }
     }
 
     /// Sends a request and receives its answer.
@@ -80,16 +66,20 @@ final class HTTPTransport: Sendable {
     ) async throws -> HTTPResponse {
         try Task.checkCancellation()
         try hosts.pass(request.url)
+        let route = try route(of: request, context: context)
         let delegate = ResponseDelegate(handling: handling)
         let start = ContinuousClock.now
         count.add(1, ordering: .relaxed)
         let file = try Self.file(for: request, context: context)
         let sent = SentCount(of: request.body)
         do {
-            let message = try message(for: request, file: file, sent: sent)
-            let client = if case .file = request.body { uploadClient } else { client }
+            let message = try message(for: request, file: file, over: route, sent: sent)
+            let pair = clients.pair(for: route)
+            let client = if case .file = request.body { pair.upload } else { pair.ordinary }
             var response = try await execute(message, client, delegate)
+            if let failure = ProxyFailure(response, route) { throw failure.error(request, context) }
             response.url = request.url
+            response.hint = AnswerHint.text(for: response, over: route)
             hosts.note(&response, to: request, context: context)
             // A refusal may come before the last piece has left.
             if (200..<300).contains(response.status), !response.bodyWasCut { try file?.close() } else { abandon(file) }
@@ -104,15 +94,31 @@ final class HTTPTransport: Sendable {
             return response
         } catch {
             abandon(file)
-            let mapped = TransportFailure.map(
-                error,
-                request: request,
-                isKnown: hosts.hasAnswered(request.url),
-                context: context
-            )
+            let mapped =
+                if let failure = await ProxyFailure(error, route, timeout: connectTimeout) {
+                    failure.error(request, context) as any Error
+                } else {
+                    TransportFailure.map(
+                        error,
+                        request: request,
+                        isKnown: hosts.hasAnswered(request.url),
+                        context: context
+                    )
+                }
             let outcome = mapped is BlobDownload.PieceEnded ? "read as far as needed" : "failed"
             log.note(request, outcome, sent: sent.value, received: delegate.receivedCount, since: start)
             throw mapped
+        }
+    }
+
+    private func route(of request: HTTPRequest, context: RequestContext) throws -> Route {
+        guard let origin = URLParts.origin(of: request.url) else {
+            throw RegistryError(.other, context, request: request.name, reason: "it is no http or https URL of a host")
+        }
+        do {
+            return try Route(to: origin, trust: trust, proxies: proxies)
+        } catch {
+            throw RegistryError(.unusableCertificates, context, request: request.name, reason: error.description)
         }
     }
 
@@ -159,6 +165,7 @@ final class HTTPTransport: Sendable {
     private func message(
         for request: HTTPRequest,
         file: NIOFileHandle?,
+        over route: Route,
         sent: SentCount
     ) throws -> HTTPClient.Request {
         let body: HTTPClient.Body? =
@@ -179,45 +186,18 @@ final class HTTPTransport: Sendable {
         headers.replaceOrAdd(name: "User-Agent", value: Self.userAgent)
         // A layer is compressed already, and its digest is of the bytes as they are stored.
         headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
-        let url = URLParts.legal(request.url)
-        let isInsecure = !insecureOrigins.isEmpty && URLParts.origin(of: url).map(insecureOrigins.contains) ?? false
-        return try HTTPClient.Request(
-            url: url,
-            method: request.method,
-            headers: headers,
-            body: body,
-            tlsConfiguration: isInsecure ? insecureTLS : nil
-        )
-    }
-
-    private static func settings(
-        _ configuration: RegistryClient.Configuration,
-        tls: TLSConfiguration,
-        answerTimeout: Duration
-    ) -> HTTPClient.Configuration {
-        var settings = HTTPClient.Configuration(
-            tlsConfiguration: tls,
-            redirectConfiguration: .disallow,
-            timeout: .init(
-                connect: TimeAmount(configuration.connectTimeout),
-                read: TimeAmount(answerTimeout),
-                write: TimeAmount(configuration.idleTimeout)
-            ),
-            decompression: .disabled
-        )
-        // Large blobs gain nothing from HTTP/2's windows and lose to them.
-        settings.httpVersion = .http1Only
-        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.requestLimit
-        // Without this a refused connection or an untrusted certificate is tried until the time-out.
-        settings.connectionPool.retryConnectionEstablishment = false
-        // Shorter than what servers keep, so that a connection is rarely found closed.
-        settings.connectionPool.idleTimeout = .seconds(15)
-        // The default of 64 KiB costs a third more processor time on a large blob; small answers stay small.
-        settings.http1_1ConnectionDebugInitializer = { channel in
-            let allocator = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
-            return channel.setOption(.recvAllocator, value: allocator)
+        var url = URLParts.legal(request.url)
+        if let proxy = route.forwardingProxy {
+            // The proxy is what is connected to, and takes this header for itself.
+            headers.replaceOrAdd(name: "Host", value: route.origin.authority)
+            if let credentials = proxy.credentials {
+                headers.replaceOrAdd(name: "Proxy-Authorization", value: "Basic \(credentials)")
+            }
+            // tinyproxy ends each connection after its answer without having said so, and the next request would be lost.
+            headers.replaceOrAdd(name: "Connection", value: "close")
+            url = URLParts.replacingAuthority(of: url, with: proxy.description)
         }
-        return settings
+        return try HTTPClient.Request(url: url, method: request.method, headers: headers, body: body)
     }
 }
 

@@ -1,7 +1,4 @@
-import FoundationEssentials
 package import Logging
-import NIOSSL
-import OCI
 import Synchronization
 
 /// The client side of the OCI distribution specification, for any number of registries at once.
@@ -13,19 +10,25 @@ package final class RegistryClient: Sendable {
     package struct Configuration: Sendable {
         /// The scheme of single registries, where it was said.
         ///
-        /// It overrules ``plainHTTP`` and the rule for loopback.
+        /// It overrules the rule for loopback.
         package var schemes: [String: Scheme] = [:]
-        /// Whether registries are spoken to without TLS.
-        package var plainHTTP = false
-        /// Whether certificates are not verified.
-        package var insecure = false
-        /// Registries whose certificates are not verified, whatever those of others are.
-        package var insecureHosts: Set<String> = []
+        /// The hosts whose certificates are not verified, as registries are named; without a port it is TLS's own.
+        package var insecureRegistries: [String] = []
         /// Registries that stand in for others: what they do not give is asked of another, so they are tried twice at
         /// most, and hardly waited for.
         package var mirrors: Set<String> = []
         /// A file of PEM certificates that are trusted besides the system's.
         package var caFile: String?
+        /// The one that the environment names, which is trusted as well.
+        package var environmentCAFile: String?
+        /// Where the system's may be.
+        package var systemCAFiles = TrustStore.systemFiles
+        /// Folders with a directory for each host that has certificates of its own; what comes first goes first.
+        package var certificateFolders: [String] = []
+        /// The registries that will be asked: where a file of their certificates cannot be used, there is no client.
+        package var registries: Set<String> = []
+        /// Which requests go through which proxy.
+        package var proxies = ProxySettings()
         /// The most requests in flight to one registry.
         package var requestLimit = 32
         /// How large blobs are fetched.
@@ -73,7 +76,10 @@ package final class RegistryClient: Sendable {
 
     private init(configuration: Configuration) throws {
         self.configuration = configuration
-        transport = HTTPTransport(configuration: configuration, tls: try Self.tls(configuration))
+        transport = try HTTPTransport(configuration: configuration)
+        for name in configuration.registries.sorted() {
+            try transport.checkTrust(of: Self.endpoint(name, configuration).baseURL)
+        }
     }
 
     /// Runs an operation with a client and closes the connections after it, whatever happens.
@@ -99,8 +105,7 @@ package final class RegistryClient: Sendable {
     func registry(_ name: String) -> Registry {
         registries.withLock { registries in
             if let known = registries[name] { return known }
-            let scheme = configuration.schemes[name] ?? (configuration.plainHTTP ? .http : nil)
-            let endpoint = RegistryEndpoint(registry: name, scheme: scheme)
+            let endpoint = Self.endpoint(name, configuration)
             let registry = Registry(
                 endpoint: endpoint,
                 slots: RequestSlots(limit: configuration.requestLimit),
@@ -119,23 +124,13 @@ package final class RegistryClient: Sendable {
         }
     }
 
-    private static func tls(_ configuration: Configuration) throws -> TLSConfiguration {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        if configuration.insecure { tls.certificateVerification = .none }
-        if let path = configuration.caFile {
-            do {
-                let certificates = try NIOSSLCertificate.fromPEMFile(path)
-                guard !certificates.isEmpty else { throw TrustError(path: path, reason: "it holds no certificate") }
-                tls.additionalTrustRoots = [.certificates(certificates)]
-            } catch let error as TrustError {
-                throw error
-            } catch {
-                let exists = FileManager.default.fileExists(atPath: path)
-                let reason = exists ? "it is no PEM file of certificates" : "there is no such file"
-                throw TrustError(path: path, reason: reason)
-            }
-        }
-        return tls
+    private static func endpoint(_ name: String, _ configuration: Configuration) -> RegistryEndpoint {
+        let plain = configuration.schemes.filter { $0.value == .http }.keys.map { $0.lowercased() }
+        return RegistryEndpoint(
+            registry: name,
+            scheme: configuration.schemes[name] ?? configuration.schemes[name.lowercased()],
+            plainRegistries: Set(plain)
+        )
     }
 }
 
@@ -165,15 +160,4 @@ final class BodyLimit: Sendable {
 
     /// Takes note that so many bytes were taken after more had been refused.
     func lower(to byteCount: Int64) { limit.withLock { $0 = min($0 ?? byteCount, byteCount) } }
-}
-
-/// A file of certificates that cannot be used.
-package struct TrustError: Error, Sendable, CustomStringConvertible {
-    /// The file.
-    package let path: String
-    /// What is wrong with it.
-    package let reason: String
-
-    /// One line: operation, subject, cause.
-    package var description: String { "reading the certificates in \(path.printable): \(reason)" }
 }

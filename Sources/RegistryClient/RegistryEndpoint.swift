@@ -10,17 +10,32 @@ package struct RegistryEndpoint: Hashable, Sendable {
     package let registry: String
     /// Where its API begins, without the slash: `https://registry-1.docker.io`.
     package let baseURL: String
+    /// The registries that are spoken to in plain HTTP because the user said so, in lower case.
+    let plainRegistries: Set<String>
 
     /// Decides the scheme and the address.
     ///
     /// - Parameters:
     ///   - registry: the registry as references name it.
     ///   - scheme: what the user said of this registry; nil leaves it to the rule: loopback is plain, all else is TLS.
-    package init(registry: String, scheme: Scheme?) {
+    ///   - plainRegistries: the registries that are plain HTTP because the user said so.
+    package init(registry: String, scheme: Scheme?, plainRegistries: Set<String> = []) {
         self.registry = registry
         let address = registry == "docker.io" ? "registry-1.docker.io" : registry
         let scheme = scheme ?? (Self.isLoopback(registry) ? .http : .https)
         baseURL = "\(scheme.rawValue)://\(address)"
+        self.plainRegistries = plainRegistries
+    }
+
+    /// Whether a token server that the registry names may be asked over plain HTTP: by the rule for a registry.
+    ///
+    /// It is the registry itself where that is plain, or one that the user named, or on loopback as the plain registry
+    /// itself.
+    func allowsPlainTokenServer(at origin: URLParts.Origin) -> Bool {
+        if !plainRegistries.isDisjoint(with: origin.names) { return true }
+        guard let own = URLParts.origin(of: baseURL), own.scheme == "http" else { return false }
+        let isNamed = !plainRegistries.isDisjoint(with: own.names)
+        return origin == own || Self.isLoopback(origin.hostText) && (Self.isLoopback(own.hostText) || isNamed)
     }
 
     /// What to say where a registry turns us away and we have no credentials for it.

@@ -13,6 +13,12 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case noTLS
         /// The certificate is not trusted, or does not belong to the host.
         case untrustedCertificate
+        /// The server wants a certificate of ours.
+        case missingCertificate
+        /// A file of certificates for the host cannot be used.
+        case unusableCertificates
+        /// The proxy lets nobody through, or not us, or not there.
+        case proxyRefused
         /// The connection ended before the answer did.
         case connectionLost
         /// Nothing moved for as long as the idle time-out.
@@ -75,7 +81,9 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     /// Whether every other request to that registry would fail in the same way.
     package var concernsWholeRegistry: Bool {
         switch code {
-        case .unknownHost, .unreachable, .noTLS, .untrustedCertificate, .unsafeTokenServer: true
+        case .unknownHost, .unreachable, .noTLS, .untrustedCertificate, .missingCertificate, .unusableCertificates,
+            .proxyRefused, .unsafeTokenServer:
+            true
         default: false
         }
     }
@@ -161,7 +169,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     private var summary: String? {
         switch code {
         case .unknownHost: "the host is unknown"
-        case .unreachable, .noTLS: "no connection"
+        case .unreachable, .noTLS, .missingCertificate, .unusableCertificates, .proxyRefused: "no connection"
         case .untrustedCertificate: "the certificate is not trusted; --ca-file names the CA of a private registry"
         case .connectionLost: "the connection was lost"
         case .timeout: "nothing moved for too long"

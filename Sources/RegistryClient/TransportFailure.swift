@@ -34,9 +34,10 @@ enum TransportFailure {
         case is CancellationError, is BlobDownload.RangeRefused, is BlobDownload.PieceEnded: return error
         case let error as RegistryError: return error
         case let error as NIOConnectionError: return connection(error, isKnown: isKnown, failure)
-        case let error as NIOSSLError: return tls("\(error)", failure)
-        case let error as NIOSSLExtraError: return tls("\(error)", failure)
-        case let error as BoringSSLError: return tls("\(error)", failure)
+        case let error as NIOSSLError: return tls("\(error)", request, failure)
+        case let error as NIOSSLExtraError: return tls("\(error)", request, failure)
+        case let error as BoringSSLError: return tls("\(error)", request, failure)
+        case is PeerName.Mismatch: return failure(.untrustedCertificate, otherHost)
         case let error as HTTPClientError: return client(error, failure)
         case ChannelError.connectTimeout: return failure(.unreachable, "no answer to the connection attempt")
         case is ChannelError: return failure(.connectionLost, nil)
@@ -69,40 +70,56 @@ enum TransportFailure {
         guard let attempt = error.connectionErrors.last else {
             return failure(isKnown ? .unreachable : .unknownHost, "\(error.host) has no address")
         }
-        guard let io = attempt.error as? IOError else {
-            return failure(.unreachable, "\(error.host):\(error.port): no answer to the connection attempt")
-        }
-        return failure(.unreachable, "\(error.host):\(error.port): \(text(of: io))")
+        return failure(.unreachable, "\(error.host):\(error.port): \(reason(of: attempt))")
+    }
+
+    /// Why nobody is connected to at a host.
+    static func connectionReason(_ error: NIOConnectionError) -> String {
+        error.connectionErrors.last.map { reason(of: $0) } ?? "\(error.host) has no address"
+    }
+
+    private static func reason(of attempt: SingleConnectionFailure) -> String {
+        (attempt.error as? IOError).map { text(of: $0) } ?? "no answer to the connection attempt"
     }
 
     private static func tls(
         _ text: String,
+        _ request: HTTPRequest,
         _ failure: (RegistryError.Code, String?) -> RegistryError
     ) -> RegistryError {
         if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("failedToValidateHostname") {
             return failure(.untrustedCertificate, certificateReason(text))
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            return failure(.noTLS, "the server does not speak TLS there; --plain-http says that it need not")
+            let name = URLParts.origin(of: request.url)?.registryName ?? "HOST"
+            return failure(.noTLS, "the server does not speak TLS there; --plain-http \(name) says that it need not")
+        }
+        if text.contains("ALERT_CERTIFICATE_REQUIRED"), let origin = URLParts.origin(of: request.url) {
+            return failure(.missingCertificate, AnswerHint.missingCertificate(for: origin))
         }
         return failure(.unreachable, "the TLS handshake failed: \(text.prefix(200))")
     }
 
     private static func certificateReason(_ text: String) -> String? {
-        text.contains("failedToValidateHostname") ? "it belongs to another host" : nil
+        text.contains("failedToValidateHostname") ? otherHost : nil
     }
+
+    private static let otherHost = "it belongs to another host"
 
     private static func io(
         _ error: IOError,
         _ failure: (RegistryError.Code, String?) -> RegistryError
     ) -> RegistryError {
-        switch error.errnoCode {
-        case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT: failure(.unreachable, text(of: error))
-        default: failure(.connectionLost, text(of: error))
-        }
+        failure(isRefusal(error) ? .unreachable : .connectionLost, text(of: error))
     }
 
-    private static func text(of error: IOError) -> String {
+    /// Whether there never was a connection.
+    static func isRefusal(_ error: IOError) -> Bool {
+        [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT].contains(error.errnoCode)
+    }
+
+    /// What the system says of it.
+    static func text(of error: IOError) -> String {
         unsafe String(cString: strerror(error.errnoCode)).lowercased()
     }
 }

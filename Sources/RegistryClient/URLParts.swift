@@ -94,6 +94,12 @@ enum URLParts {
         return String(decoding: result, as: UTF8.self)
     }
 
+    /// The URL with another host and port, and without a user.
+    static func replacingAuthority(of url: String, with authority: String) -> String {
+        guard let own = Self.authority(of: url) else { return url }
+        return url[..<own.startIndex] + authority + url[own.endIndex...]
+    }
+
     /// The URL without its query, fragment and user.
     static func redacted(_ text: String) -> String {
         let path = String(text.beginning(before: "?#"))

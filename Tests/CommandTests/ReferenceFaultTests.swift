@@ -119,7 +119,11 @@ import Testing
         #expect(secure.status == 1)
         #expect(
             secure.errorText.hasSuffix(
-                ": no connection (the server does not speak TLS there; --plain-http says that it need not)\n"
+                """
+                : no connection (the server does not speak TLS there; --plain-http \(plain.address) says that it need \
+                not)
+
+                """
             ),
             "\(secure.errorText)"
         )

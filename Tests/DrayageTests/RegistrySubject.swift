@@ -20,7 +20,7 @@ struct RegistrySubject: Sendable {
     }
 
     func withClient<Result>(_ body: (RegistryClient) async throws -> Result) async throws -> Result {
-        try await RegistryClient.withClient(connections.clientConfiguration(), body)
+        try await RegistryClient.withClient(connections.clientConfiguration(for: []), body)
     }
 
     func reader(

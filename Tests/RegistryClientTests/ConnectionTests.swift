@@ -41,7 +41,10 @@ import Testing
         configuration.schemes = [registry.address: .https]
         let error = try await refusal(registry.address, configuration)
         #expect(error.code == .noTLS)
-        #expect(error.reason == "the server does not speak TLS there; --plain-http says that it need not")
+        #expect(
+            error.reason
+                == "the server does not speak TLS there; --plain-http \(registry.address) says that it need not"
+        )
     }
 
     @Test func `a server that answers no handshake is given up after the time-out`() async throws {
@@ -88,12 +91,13 @@ import Testing
     }
 
     @Test func `a certificate of another host is not trusted, though its authority is`() async throws {
+        // No name has 127.0.0.2.
         let registry = try await Self.server(on: "127.0.0.2")
         var configuration = registry.configuration()
         let error = try await refusal(registry.address, configuration)
         #expect(error.code == .untrustedCertificate)
         #expect(error.reason == "it belongs to another host")
-        configuration.insecure = true
+        configuration.insecureRegistries = [registry.address]
         let repository = try Repository(registry: registry.address, path: "app")
         let tags = try await withClient(configuration) { try await $0.tags(of: repository) }
         #expect(tags == ["1"])
@@ -103,7 +107,7 @@ import Testing
         let registry = try await Self.server()
         var configuration = registry.configuration()
         configuration.caFile = nil
-        configuration.insecure = true
+        configuration.insecureRegistries = [registry.address]
         let repository = try Repository(registry: registry.address, path: "app")
         let tags = try await withClient(configuration) { try await $0.tags(of: repository) }
         #expect(tags == ["1"])

@@ -40,16 +40,66 @@ import Testing
         #expect(endpoint.registry == registry)
     }
 
-    /// `schemes` before `plainHTTP` before the rule.
-    @Test func `the scheme that was said of one registry overrules what was said of all`() async throws {
+    @Test func `the scheme that was said of a registry is that registry's alone`() async throws {
         var configuration = RegistryClient.Configuration.withoutRetries
-        configuration.plainHTTP = true
-        configuration.schemes = ["a.example": .https, "localhost": .https]
+        configuration.schemes = ["a.example": .http, "localhost": .https]
         try await withClient(configuration) { client in
-            #expect(client.registry("a.example").endpoint.baseURL == "https://a.example")
+            #expect(client.registry("a.example").endpoint.baseURL == "http://a.example")
+            #expect(client.registry("A.Example").endpoint.baseURL == "http://A.Example")
             #expect(client.registry("localhost").endpoint.baseURL == "https://localhost")
-            #expect(client.registry("b.example").endpoint.baseURL == "http://b.example")
+            #expect(client.registry("b.example").endpoint.baseURL == "https://b.example")
+            #expect(client.registry("a.example:5000").endpoint.baseURL == "https://a.example:5000")
         }
+    }
+
+    @Test(arguments: [
+        // The registry itself, where it is plain.
+        ("localhost:5000", "http://localhost:5000", true),
+        // Another one on this machine, asked by a registry on this machine that is plain as well, or named.
+        ("localhost:5000", "http://127.0.0.1:5001", true),
+        ("[::1]:5000", "http://[::1]:5001", true),
+        ("plain.example", "http://localhost:5001", true),
+        // Not where the registry has TLS.
+        ("tls.example", "http://tls.example", false),
+        ("tls.example", "http://localhost:5001", false),
+        ("docker.io", "http://registry-1.docker.io", false),
+        // One that was named, with the port that its scheme means or another.
+        ("tls.example", "http://plain.example", true),
+        ("tls.example", "http://plain.example:80", true),
+        ("tls.example", "http://plain.example:81", false),
+        ("tls.example", "http://token.example:5001", true),
+        ("plain.example", "http://token.example:5001", true),
+        // Any other.
+        ("localhost:5000", "http://other.example", false),
+        ("plain.example", "http://other.example", false),
+        ("plain.example", "http://tls.example", false),
+    ])
+    func `a token server is plain by the rule for a registry`(registry: String, url: String, isAllowed: Bool) throws {
+        let plain: Set = ["plain.example", "token.example:5001"]
+        let scheme: Scheme? = plain.contains(registry) ? .http : nil
+        let endpoint = RegistryEndpoint(registry: registry, scheme: scheme, plainRegistries: plain)
+        let origin = try #require(URLParts.origin(of: url))
+        #expect(endpoint.allowsPlainTokenServer(at: origin) == isAllowed)
+    }
+
+    @Test(arguments: [
+        ("https://registry.site/", ["registry.site", "registry.site:443"]),
+        ("https://Registry.Site:5000/", ["registry.site:5000"]),
+        ("https://registry.site:80/", ["registry.site:80"]),
+        ("http://registry.site/", ["registry.site", "registry.site:80"]),
+        ("https://[fd00::1]/", ["[fd00::1]", "[fd00::1]:443"]),
+        ("https://[fd00::1]:5000/", ["[fd00::1]:5000"]),
+        (
+            "https://registry-1.docker.io/",
+            [
+                "registry-1.docker.io", "registry-1.docker.io:443", "docker.io", "docker.io:443",
+            ]
+        ),
+    ])
+    func `a host is called by its name, with the port unless that is its scheme's`(url: String, names: [String])
+        throws
+    {
+        #expect(try #require(URLParts.origin(of: url)).names == Set(names))
     }
 
     @Test(arguments: [

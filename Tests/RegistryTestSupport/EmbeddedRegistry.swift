@@ -20,7 +20,7 @@ package final class EmbeddedRegistry: LocalRegistry {
     /// - Parameters:
     ///   - storage: its content; nil is a directory that goes with it.
     ///   - options: how it is set up. It always allows to delete.
-    ///   - host: the address of this machine to listen at. A certificate is for 127.0.0.1 alone.
+    ///   - host: the address of this machine to listen at. A certificate is for what the options say.
     /// - Throws: what stands in the way of the server.
     package init(
         on storage: RegistryStorage? = nil,
@@ -30,7 +30,7 @@ package final class EmbeddedRegistry: LocalRegistry {
         scratch = try ScratchDirectory()
         let storage = try storage ?? RegistryStorage(in: ScratchDirectory(inMemory: true))
         self.storage = storage
-        let certificate = options.usesTLS ? try TestCertificate.make(in: scratch) : nil
+        let certificate = options.usesTLS ? try TestCertificate.make(in: scratch, for: options.certificateNames) : nil
         certificateAuthorityPath = certificate?.authorityPath
         var configuration = RegistryServer.Configuration()
         configuration.host = host

@@ -109,7 +109,7 @@ package struct MissingToolError: Error, CustomStringConvertible {
 
     private static let packages = [
         "bsdtar": "libarchive-tools", "ctr": "containerd", "dpkg-deb": "dpkg", "apt-get": "apt",
-        "htpasswd": "apache2-utils", "setpriv": "util-linux", "nm": "binutils",
+        "htpasswd": "apache2-utils", "setpriv": "util-linux", "nm": "binutils", "nginx": "nginx-light",
     ]
 
     /// Says what to install.

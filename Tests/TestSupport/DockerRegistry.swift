@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// It ends with the value, and with the tests: it lives only as long as a pipe that the tests hold open.
 package final class DockerRegistry: LocalRegistry {
-    /// `127.0.0.1:` and the port.
+    /// The host and the port.
     package let address: String
     /// What it holds.
     package let storage: RegistryStorage
@@ -15,7 +15,7 @@ package final class DockerRegistry: LocalRegistry {
     private let scratch: ScratchDirectory
     private let shell: RunningCommand
     private let keepsOpen: Mutex<Int32?>
-    private let usesTLS: Bool
+    private let isAsked: Bool
 
     /// Starts a registry and waits until it takes connections.
     ///
@@ -28,8 +28,10 @@ package final class DockerRegistry: LocalRegistry {
         self.scratch = scratch
         let storage = try storage ?? RegistryStorage(in: ScratchDirectory())
         self.storage = storage
-        usesTLS = options.usesTLS
-        certificateAuthorityPath = options.usesTLS ? try TestCertificate.make(in: scratch).authorityPath : nil
+        // The one who asks for what has been answered speaks no TLS, and IPv4 alone.
+        isAsked = !options.usesTLS && options.host == "127.0.0.1"
+        certificateAuthorityPath =
+            options.usesTLS ? try TestCertificate.make(in: scratch, for: options.certificateNames).authorityPath : nil
         try options.passwordFile(in: scratch)
         let configuration = Self.configuration(options, root: storage.root, directory: scratch.path)
         let path = try scratch.write(configuration, to: "config.yml")
@@ -40,7 +42,7 @@ package final class DockerRegistry: LocalRegistry {
         shell = running
         keepsOpen = Mutex(input)
         do {
-            address = "127.0.0.1:\(try Self.port(from: scratch, of: running))"
+            address = "\(options.host):\(try Self.port(from: scratch, of: running))"
         } catch {
             close(input)
             throw error
@@ -73,7 +75,7 @@ package final class DockerRegistry: LocalRegistry {
 
     /// The requests that it has answered, in the order in which the answers ended.
     ///
-    /// Of a registry that runs with TLS, the last few may be missing; after ``stop()`` none is.
+    /// Of a registry that runs with TLS or IPv6, the last few may be missing; after ``stop()`` none is.
     package var requests: [LoggedRequest] {
         settle()
         return text("access.log").split(separator: "\n").compactMap { LoggedRequest(line: $0) }
@@ -107,7 +109,7 @@ extension DockerRegistry {
               delete: {enabled: \(options.allowsDelete)}
               maintenance: {readonly: {enabled: \(options.isReadOnly)}, uploadpurging: {enabled: false}}
             http:
-              addr: 127.0.0.1:0
+              addr: "\(options.host):0"
 
             """
         if options.usesTLS {
@@ -124,7 +126,9 @@ extension DockerRegistry {
     private static func port(from scratch: ScratchDirectory, of shell: RunningCommand) throws -> UInt16 {
         for _ in 0..<3000 {
             let log = String(decoding: try scratch.read("registry.log"), as: UTF8.self)
-            if let found = log.firstMatch(of: /listening on 127\.0\.0\.1:([0-9]+)/), let port = UInt16(found.1) {
+            if let found = log.firstMatch(of: /listening on (?:127\.0\.0\.1|\[::1\]):([0-9]+)/),
+                let port = UInt16(found.1)
+            {
                 return port
             }
             guard !shell.hasEnded else { throw DockerRegistryError(log: log) }
@@ -138,7 +142,7 @@ extension DockerRegistry {
     /// A line is written after its answer has been read. A request of our own comes after all of those, so when its line
     /// is there, theirs are, but for what the scheduler turns round; so there are three, one after the other.
     private func settle() {
-        guard !usesTLS, keepsOpen.withLock({ $0 != nil }) else { return }
+        guard isAsked, keepsOpen.withLock({ $0 != nil }) else { return }
         for number in 0..<3 {
             let path = "/v2/?\(Self.mark)=\(number)-\(UInt64.random(in: 0 ... .max))"
             guard (try? LoopbackSocket.get(path, from: address)) != nil else { return }

@@ -34,6 +34,10 @@ package struct RegistryOptions: Sendable {
     package var isReadOnly = false
     /// The registry in plain HTTP for which it is a pull-through mirror: docker-registry alone can be one.
     package var upstream: String?
+    /// Where it listens: `127.0.0.1` or `[::1]`.
+    package var host = "127.0.0.1"
+    /// What its certificate is for.
+    package var certificateNames = TestCertificate.ownNames
 
     /// An open registry.
     package init(
@@ -41,13 +45,15 @@ package struct RegistryOptions: Sendable {
         usesTLS: Bool = false,
         allowsDelete: Bool = true,
         isReadOnly: Bool = false,
-        upstream: String? = nil
+        upstream: String? = nil,
+        host: String = "127.0.0.1"
     ) {
         self.user = user
         self.usesTLS = usesTLS
         self.allowsDelete = allowsDelete
         self.isReadOnly = isReadOnly
         self.upstream = upstream
+        self.host = host
     }
 
     /// Writes the file of the one user, where there is one, and gives its path.

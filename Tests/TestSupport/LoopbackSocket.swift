@@ -61,7 +61,12 @@ enum LoopbackSocket {
     /// A connection to an `address:port` of this machine.
     static func connect(to host: String) throws -> Int32 {
         let descriptor = try make()
-        var address = address(port: host.split(separator: ":").last.flatMap { UInt16($0) } ?? 0)
+        let parts = host.split(separator: ":")
+        var address = address(port: parts.last.flatMap { UInt16($0) } ?? 0)
+        if let own = parts.first, inet_aton(String(own), &address.sin_addr) == 0 {
+            close(descriptor)
+            throw SystemError("reading the address \(host)")
+        }
         let length = socklen_t(MemoryLayout<sockaddr_in>.size)
         guard withSocketAddress(&address, { Foundation.connect(descriptor, $0, length) }) == 0 else {
             let error = SystemError("connecting to \(host)")

@@ -2,13 +2,27 @@
 package struct TestCertificate: Sendable {
     /// The authority's certificate: what a client is told to trust.
     package let authorityPath: String
-    /// The server's certificate, for 127.0.0.1 and localhost.
+    /// The server's certificate.
     package let certificatePath: String
     /// The server's key.
     package let keyPath: String
 
+    /// The names and addresses of this machine that tests use.
+    package static let ownNames = [
+        "IP:127.0.0.1", "IP:::1", "DNS:localhost", "IP:0.0.0.0", "DNS:2130706433",
+    ]
+
     /// Makes them in a directory, as `ca.pem`, `server.pem` and `server.key`.
-    package static func make(in scratch: ScratchDirectory) throws -> TestCertificate {
+    ///
+    /// - Parameters:
+    ///   - scratch: the directory.
+    ///   - names: what the certificate is for, as `openssl` has it: `IP:127.0.0.1`, `DNS:localhost`.
+    /// - Returns: where they are.
+    /// - Throws: what `openssl` says.
+    package static func make(
+        in scratch: ScratchDirectory,
+        for names: [String] = ownNames
+    ) throws -> TestCertificate {
         let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         try openssl(
             ["req", "-x509"] + curve + [
@@ -23,7 +37,7 @@ package struct TestCertificate: Sendable {
         )
         try scratch.write(
             """
-            subjectAltName=IP:127.0.0.1,DNS:localhost
+            subjectAltName=\(names.joined(separator: ","))
             basicConstraints=CA:FALSE
             extendedKeyUsage=serverAuth
 
@@ -42,6 +56,33 @@ package struct TestCertificate: Sendable {
             certificatePath: scratch.path("server.pem"),
             keyPath: scratch.path("server.key")
         )
+    }
+
+    /// Makes a client's certificate that the same authority has signed, in a directory that has the authority.
+    ///
+    /// - Parameters:
+    ///   - name: the common name, and the name of the files: `name.cert` and `name.key`.
+    ///   - scratch: the directory.
+    /// - Returns: their paths.
+    /// - Throws: what `openssl` says.
+    package static func makeClient(
+        _ name: String,
+        in scratch: ScratchDirectory
+    ) throws -> (certificate: String, key: String) {
+        let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        try openssl(
+            ["req"] + curve + ["-keyout", "\(name).key", "-out", "\(name).csr", "-subj", "/CN=\(name)"],
+            in: scratch
+        )
+        try scratch.write("basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n", to: "client.ext")
+        try openssl(
+            [
+                "x509", "-req", "-in", "\(name).csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-out", "\(name).cert", "-days", "2", "-extfile", "client.ext",
+            ],
+            in: scratch
+        )
+        return (scratch.path("\(name).cert"), scratch.path("\(name).key"))
     }
 
     private static func openssl(_ arguments: [String], in scratch: ScratchDirectory) throws {

@@ -74,11 +74,13 @@ struct Routes: Sendable {
 
     private var places: [Place] { origins.values.flatMap { (try? $0.get())?.places ?? [] } }
 
-    /// Tells a client of the hosts whose certificates are not verified, and of those that only stand in for others.
+    /// Tells a client of the hosts that will be asked, of those whose certificates are not verified, and of those that only
+    /// stand in for others.
     func apply(to configuration: inout RegistryClient.Configuration) {
         let (places, sources) = (places, Set(places.filter { !$0.isMirror }.map(\.repository.registry)))
         // A certificate is a host's, whatever is asked for there.
-        configuration.insecureHosts.formUnion(places.filter(\.isInsecure).map(\.repository.registry))
-        configuration.mirrors = Set(places.map(\.repository.registry)).subtracting(sources)
+        configuration.insecureRegistries += Set(places.filter(\.isInsecure).map(\.repository.registry)).sorted()
+        configuration.registries = Set(places.map(\.repository.registry))
+        configuration.mirrors = configuration.registries.subtracting(sources)
     }
 }

@@ -155,7 +155,8 @@ public struct Pruner: Sendable {
         case .registry(let mapping):
             var connections = connections
             connections.setScheme(of: mapping.target)
-            return try await RegistryClient.withClient(connections.clientConfiguration(progress: progress)) { client in
+            let configuration = try connections.clientConfiguration(for: [mapping.target.registry], progress: progress)
+            return try await RegistryClient.withClient(configuration) { client in
                 let registry = try PrunedSite(
                     client: client,
                     mapping: mapping,

@@ -23,24 +23,22 @@ struct Token: Sendable {
 struct TokenServer: Hashable, Sendable {
     private let realm: String
     private let service: String?
-    /// Why no credentials may go there, nil where they may.
-    private let refusal: String?
 
     /// Takes a bearer challenge and decides whether it may be followed.
     ///
-    /// - Throws: ``RegistryError`` with `malformedAnswer` where the realm is no URL, with `unsafeTokenServer` where it
-    ///   gives up TLS.
+    /// - Throws: ``RegistryError`` with `malformedAnswer` where the realm is no URL, with `unsafeTokenServer` where
+    ///   it is plain HTTP and ``RegistryEndpoint/allowsPlainTokenServer(at:)`` does not allow that.
     init(_ challenge: Challenge, endpoint: RegistryEndpoint, context: RequestContext) throws {
         guard let realm = challenge.parameters["realm"], let origin = URLParts.origin(of: realm) else {
             throw RegistryError(.malformedAnswer, context, reason: "its challenge names no token server")
         }
-        let own = URLParts.origin(of: endpoint.baseURL)
-        let isPlain = origin.scheme == "http" && origin != own
-        refusal =
-            isPlain
-            ? "the registry names a token server on another host that does not use https, \(origin.host)" : nil
-        if isPlain, own?.scheme == "https" {
-            throw RegistryError(.unsafeTokenServer, context, reason: refusal)
+        if origin.scheme == "http", !endpoint.allowsPlainTokenServer(at: origin) {
+            let name = origin.registryName
+            throw RegistryError(
+                .unsafeTokenServer,
+                context,
+                reason: "the registry names a token server that does not use https; --plain-http \(name) allows it"
+            )
         }
         self.realm = realm
         service = challenge.parameters["service"]
@@ -56,15 +54,13 @@ struct TokenServer: Hashable, Sendable {
     ///   - transport: the connections.
     ///   - context: what it is asked for.
     /// - Returns: the token.
-    /// - Throws: ``RegistryError``, with `unsafeTokenServer` where the credentials would leave over plain HTTP for
-    ///   another host; what the transport throws.
+    /// - Throws: ``RegistryError``, and what the transport throws.
     func fetch(
         scopes: [Scope],
         credentials: Credentials?,
         transport: HTTPTransport,
         context: RequestContext
     ) async throws -> Token {
-        if credentials != nil, let refusal { throw RegistryError(.unsafeTokenServer, context, reason: refusal) }
         let request = request(scopes: scopes, credentials: credentials)
         var response = try await transport.send(
             request,
