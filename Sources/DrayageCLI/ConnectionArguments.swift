@@ -69,6 +69,13 @@ struct ConnectionArguments: ParsableArguments {
     /// - Returns: the options.
     /// - Throws: `ValidationError`, `CredentialsError`.
     func options(logger: Logger, for registries: Set<String>) throws -> ConnectionOptions {
+        var options = try options(logger: logger)
+        try identity.apply(to: &options, registries: registries)
+        return options
+    }
+
+    /// The options without what the command line says of who we are.
+    func options(logger: Logger) throws -> ConnectionOptions {
         var options = ConnectionOptions()
         options.plainHTTPRegistries = plainHttp
         options.insecureRegistries = insecure
@@ -78,7 +85,6 @@ struct ConnectionArguments: ParsableArguments {
         options.retryLimit = retries
         options.maxWait = maxWait.duration
         options.logger = logger
-        try identity.apply(to: &options, registries: registries)
         try addHeaders(to: &options)
         return options
     }

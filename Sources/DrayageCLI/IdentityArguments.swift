@@ -52,9 +52,6 @@ struct IdentityArguments: ParsableArguments {
     var readsStandardInput: Bool { passwordStdin || token == "-" }
 
     func validate() throws {
-        guard (username != nil) == passwordStdin else {
-            throw ValidationError("--username and --password-stdin go together")
-        }
         guard [username, token, credentialsFile].count(where: { $0 != nil }) <= 1 else {
             throw ValidationError("Only one of --username, --token and --credentials-file can say who we are")
         }
@@ -67,6 +64,9 @@ struct IdentityArguments: ParsableArguments {
     ///
     /// - Throws: `ValidationError` where it is not clear for which registry, `CredentialsError`.
     func apply(to options: inout ConnectionOptions, registries: Set<String>) throws {
+        guard (username != nil) == passwordStdin else {
+            throw ValidationError("--username and --password-stdin go together")
+        }
         options.authFile = authfile
         for argument in creds {
             try options.setCredentials(
@@ -92,8 +92,34 @@ struct IdentityArguments: ParsableArguments {
         }
     }
 
+    /// Refuses what is no user with a password.
+    func requireOnlyUser(of command: String) throws {
+        if token != nil || credentialsFile != nil || !creds.isEmpty {
+            throw ValidationError("\(command) takes a user name and a password: --username and --password-stdin")
+        }
+        guard !passwordStdin || username != nil else {
+            throw ValidationError("--password-stdin needs --username")
+        }
+    }
+
+    /// The user and the password of the command line; a person is asked for what is missing.
+    ///
+    /// - Throws: `ValidationError` where there is nobody to ask, `CancellationError`.
+    func user(for registry: String) async throws -> (name: String, password: String) {
+        guard passwordStdin || Prompt.isPossible else {
+            throw ValidationError("There is no terminal to ask at: --username and --password-stdin say who is there")
+        }
+        let asked = username == nil ? try await Prompt.line("User name for \(registry): ") : ""
+        let name = username ?? asked
+        guard !name.isEmpty else { throw ValidationError("The user name is empty") }
+        if passwordStdin { return (name, try Self.password()) }
+        let password = try await Prompt.line("Password of \(name): ", isHidden: true)
+        guard !password.isEmpty else { throw ValidationError("The password is empty") }
+        return (name, password)
+    }
+
     /// The password on stdin, without its line end.
-    static func password() throws -> String {
+    private static func password() throws -> String {
         let password = word(try standardInput("password"))
         guard !password.isEmpty else { throw ValidationError("The password on stdin is empty") }
         return password

@@ -19,7 +19,7 @@ struct ReportText {
         }
         switch report.command {
         case "list": return imageTable
-        case "verify", "repair": return ""
+        case "verify", "repair", "login", "logout": return ""
         default: return report.images.contains { $0.status == .planned } ? planTable : resultTable
         }
     }

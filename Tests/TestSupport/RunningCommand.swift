@@ -24,7 +24,7 @@ package final class RunningCommand: Sendable {
     }
 
     /// Starts a tool whose stdin stays open until the caller closes it.
-    static func startHoldingInput(_ command: Command) throws -> (RunningCommand, input: Int32) {
+    package static func startHoldingInput(_ command: Command) throws -> (RunningCommand, input: Int32) {
         let (process, pipes) = try spawn(command)
         return (RunningCommand(command, process, pipes), pipes.input)
     }

@@ -89,6 +89,14 @@ actor Authenticator {
 
     // MARK: - Authorization
 
+    /// Whether the registry has asked who we are.
+    var wasAsked: Bool {
+        switch method {
+        case .unknown, .none: false
+        case .basic, .bearer: true
+        }
+    }
+
     /// Who we are in the repository that a request is for.
     func credentials(for scopes: [Scope]) async throws -> Credentials? {
         try await find(endpoint.registry, scopes.path)

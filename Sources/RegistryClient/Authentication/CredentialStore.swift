@@ -1,3 +1,4 @@
+import FoundationEssentials
 package import Logging
 import OCI
 
@@ -61,6 +62,61 @@ package actor CredentialStore {
             }
         }
         return nil
+    }
+
+    /// Stores a user name and a password for a registry, or for what is below a path there, where docker and podman find
+    /// them too.
+    ///
+    /// - Parameters:
+    ///   - username: the user name.
+    ///   - password: the password.
+    ///   - key: the registry, or the registry and the beginning of a path.
+    ///   - path: the file; where it names a helper for the registry, the helper keeps them.
+    /// - Returns: where they are, for a message.
+    /// - Throws: ``CredentialsError``, `CancellationError`.
+    package func store(username: String, password: String, for key: String, in path: String) async throws -> String {
+        var edit = try CredentialFileEdit(path: path)
+        guard let helper = try helper(for: key, in: path) else {
+            edit.set(username: username, password: password, for: key)
+            try edit.write()
+            return path
+        }
+        try await helper.store(
+            CredentialKey.server(of: CredentialKey.normalized(key)),
+            username: username,
+            secret: password
+        )
+        // What the file had before must not outlive it there.
+        if edit.remove(key) { try edit.write() }
+        return helper.program
+    }
+
+    /// Removes what a file, or the helper that it names, has for a registry, or for what is below a path there.
+    ///
+    /// - Returns: where it was, for messages; nothing where there was nothing.
+    /// - Throws: ``CredentialsError``, `CancellationError`.
+    package func remove(_ key: String, from path: String) async throws -> [String] {
+        var places: [String] = []
+        if let helper = try helper(for: key, in: path) {
+            let server = CredentialKey.server(of: CredentialKey.normalized(key))
+            if try await helper.get(server) != nil {
+                try await helper.erase(server)
+                places.append(helper.program)
+            }
+        }
+        var edit = try CredentialFileEdit(path: path)
+        if edit.remove(key) {
+            try edit.write()
+            places.append(path)
+        }
+        return places
+    }
+
+    private func helper(for key: String, in path: String) throws(CredentialsError) -> CredentialHelper? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let file = try CredentialFile.parse(try CredentialFiles.read(path), path: path)
+        guard let name = file.helper(for: CredentialKey.normalized(key)) else { return nil }
+        return try CredentialHelper(name: name, environment: environment, timeout: helperTimeout)
     }
 
     private func credentials(in file: CredentialFile, for key: String) async throws -> Credentials? {
