@@ -137,6 +137,8 @@ public struct Report: Sendable, Encodable {
     public var removed: Removal?
     /// The repositories of a registry of which a prune has not removed all that it was to; nil where there is none.
     public var unfinished: [RepositoryPath]?
+    /// What was found out about a registry; nil for commands that ask nothing of that.
+    public var checks: [Check]?
     /// The totals.
     public var totals: Totals?
     /// What is not as one might expect, and yet no failure.

@@ -32,7 +32,8 @@ struct DrayageCommand: AsyncParsableCommand {
         version: Report.drayageVersion,
         subcommands: [
             BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self,
-            RepairCommand.self, PruneCommand.self, ServeCommand.self, LoginCommand.self, LogoutCommand.self,
+            RepairCommand.self, PruneCommand.self, ServeCommand.self, CheckCommand.self,
+            LoginCommand.self, LogoutCommand.self,
         ]
     )
 

@@ -17,11 +17,20 @@ struct ReportText {
         if let plan = report.plan {
             return PruneText(plan).table(of: report.removed == nil ? nil : .remove, columns: columns)
         }
+        if let checks = report.checks { return text(of: checks) }
         switch report.command {
         case "list": return imageTable
         case "verify", "repair", "login", "logout": return ""
         default: return report.images.contains { $0.status == .planned } ? planTable : resultTable
         }
+    }
+
+    private func text(of checks: [Report.Check]) -> String {
+        TextTable(
+            header: ["WHERE", "WHAT", "ANSWER", "DETAIL"],
+            rows: checks.map { [$0.subject, $0.name, $0.answer.rawValue, $0.detail ?? ""] },
+            rightAligned: []
+        ).text(columns: columns)
     }
 
     private var imageTable: String {

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// The HTTP clients, one pair for each ``Route``: made when it is first gone, and all ended together.
@@ -73,7 +74,14 @@ final class HTTPClients: Sendable {
         settings.connectionPool.retryConnectionEstablishment = false
         // Shorter than what servers keep, so that a connection is rarely found closed.
         settings.connectionPool.idleTimeout = .seconds(15)
-        settings.http1_1ConnectionDebugInitializer = { [key = route.key] in Self.prepare($0, for: key) }
+        settings.http1_1ConnectionDebugInitializer = { [key = route.key, hear = configuration.onCertificate] channel in
+            if let hear, let certificate = try? channel.pipeline.syncOperations.nioSSL_peerCertificate(),
+                let shown = PeerCertificate(certificate)
+            {
+                hear(shown)
+            }
+            return Self.prepare(channel, for: key)
+        }
         return settings
     }
 

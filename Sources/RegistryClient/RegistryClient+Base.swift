@@ -9,15 +9,22 @@ extension RegistryClient {
         case known
     }
 
-    /// Asks a registry whether it is one, and whether it takes our credentials.
+    /// Asks a registry whether it is one, and whether it takes our credentials; it is tried twice, for a person waits.
     ///
     /// - Throws: ``RegistryError``, with `unauthorized` where it does not take them.
     ///
     /// Spec: distribution "Determining Support".
     package func greet(_ name: String) async throws -> Welcome {
-        let context = RequestContext(operation: "logging in to", subject: name)
+        let context = RequestContext(operation: "asking", subject: name)
         let registry = registry(name)
-        let (request, response) = try await send(.GET, "/v2/", to: registry, scopes: [], context: context)
+        let (request, response) = try await send(
+            .GET,
+            "/v2/",
+            to: registry,
+            scopes: [],
+            retryLimit: 1,
+            context: context
+        )
         try response.expect([200], of: request, context: context)
         return await registry.authenticator.wasAsked ? .known : .unasked
     }

@@ -37,6 +37,8 @@ package final class RegistryClient: Sendable {
         package var headers: [String: [ExtraHeader]] = [:]
         /// Finds the credentials for a repository.
         package var credentials: CredentialFinder = { _, _ in nil }
+        /// Hears of each certificate that a server shows, from many connections at once.
+        package var onCertificate: (@Sendable (PeerCertificate) -> Void)?
         /// How long a connection may take to be made.
         package var connectTimeout = Duration.seconds(30)
         /// How long nothing may move.
@@ -100,6 +102,9 @@ package final class RegistryClient: Sendable {
             throw error
         }
     }
+
+    /// Where the API of a registry begins: `https://registry-1.docker.io`.
+    package func baseURL(of name: String) -> String { registry(name).endpoint.baseURL }
 
     /// What is known of a registry.
     func registry(_ name: String) -> Registry {
