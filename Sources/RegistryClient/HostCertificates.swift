@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import NIOSSL
 import OCI
 
@@ -37,7 +38,11 @@ struct HostCertificates {
         do {
             entries = Set(try FileManager.default.contentsOfDirectory(atPath: directory))
         } catch {
-            throw TrustError(path: directory, reason: "the directory cannot be read")
+            // What is not for us says nothing to us; docker's is often the system's alone, and podman takes it so too.
+            guard unsafe access(directory, R_OK | X_OK) != 0, errno == EACCES else {
+                throw TrustError(path: directory, reason: "the directory cannot be read")
+            }
+            return
         }
         for entry in entries.sorted() {
             let path = "\(directory)/\(entry)"

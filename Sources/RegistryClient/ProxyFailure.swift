@@ -32,7 +32,9 @@ enum ProxyFailure {
             self = .credentialsWanted(by: proxy)
         case let error as HTTPClientError where error == .invalidProxyResponse:
             let host = "\(route.origin.hostText):\(route.origin.port)"
-            let status = await ProxyProbe.status(of: proxy, connectingTo: host, timeout: timeout)
+            let answer = await ProxyProbe.status(of: proxy, connectingTo: host, timeout: timeout)
+            // Where it connects now, what it did not like has passed.
+            let status = answer.flatMap { (200..<300).contains($0.code) ? nil : $0 }
             // tinyproxy answers wrong credentials with 401, and none with 407.
             self = status == .unauthorized ? .credentialsWanted(by: proxy) : .refusal(by: proxy, host: host, status)
         case _ where proxy.kind == .socks5 && String(reflecting: type(of: error)).hasPrefix("NIOSOCKS."):

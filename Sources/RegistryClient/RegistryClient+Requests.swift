@@ -187,7 +187,7 @@ enum RedirectPolicy {
             let target = URLParts.resolve(location, against: request.url), let origin = URLParts.origin(of: target)
         else { throw refuse("it names no http or https URL") }
         guard !isDowngrade(from: request.url, to: target) else {
-            throw refuse("it leads from https to http on \(origin.host)")
+            throw refuse("it leads from https to http on \(origin.hostText)")
         }
         return target
     }

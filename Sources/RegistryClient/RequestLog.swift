@@ -30,21 +30,31 @@ final class RequestLog: Sendable {
         received: Int64,
         since start: ContinuousClock.Instant
     ) {
+        if logger.logLevel <= .debug { logger.debug("\(line(request, outcome, remarks, sent, received, start))") }
+        guard let warnings = remarks?.warnings, !warnings.isEmpty, let origin = URLParts.origin(of: request.url) else {
+            return
+        }
+        for warning in warnings {
+            let line = "\(origin.authority) warns: \(warning)".printable
+            let isNew = told.withLock { $0.count < Self.warningLimit && $0.insert(line).inserted }
+            if isNew { logger.warning("\(line)") }
+        }
+    }
+
+    private func line(
+        _ request: HTTPRequest,
+        _ outcome: String,
+        _ remarks: AnswerRemarks?,
+        _ sent: Int64?,
+        _ received: Int64,
+        _ start: ContinuousClock.Instant
+    ) -> String {
         let elapsed = (ContinuousClock.now - start).components
         let time = elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000
         let parts = [
             "\(request.name) \(outcome)", sent.map { "sent \($0) bytes" }, "received \(received) bytes", "\(time) ms",
             remarks?.requestID.map { "request id \($0)" },
         ]
-        let line = parts.compactMap(\.self).joined(separator: ", ").printable
-        logger.debug("\(line)")
-        guard let warnings = remarks?.warnings, !warnings.isEmpty, let origin = URLParts.origin(of: request.url) else {
-            return
-        }
-        for warning in warnings {
-            let line = "\(origin.host):\(origin.port) warns: \(warning)".printable
-            let isNew = told.withLock { $0.count < Self.warningLimit && $0.insert(line).inserted }
-            if isNew { logger.warning("\(line)") }
-        }
+        return parts.compactMap(\.self).joined(separator: ", ").printable
     }
 }

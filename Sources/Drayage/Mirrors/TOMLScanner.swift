@@ -9,7 +9,10 @@ struct TOMLScanner {
     private static let (quote, backslash, newline) = (UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "\n"))
     private static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
+    init(bytes: [UInt8]) {
+        // Some editors begin a file with this mark.
+        self.bytes = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? Array(bytes.dropFirst(3)) : bytes
+    }
 
     func error(_ reason: String) -> TOMLError { TOMLError(line: line, reason: reason) }
 
@@ -139,7 +142,8 @@ struct TOMLScanner {
             take()
             let digits = bytes[index...].prefix(byte == UInt8(ascii: "u") ? 4 : 8)
             let number = UInt32(String(decoding: digits, as: UTF8.self), radix: 16)
-            guard digits.count == (byte == UInt8(ascii: "u") ? 4 : 8), digits.first != UInt8(ascii: "+"),
+            guard digits.count == (byte == UInt8(ascii: "u") ? 4 : 8),
+                digits.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }),
                 let scalar = number.flatMap(Unicode.Scalar.init)
             else { throw error("a character is written as there is none") }
             text += Array(String(Character(scalar)).utf8)
