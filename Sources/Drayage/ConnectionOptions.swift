@@ -42,6 +42,8 @@ public struct ConnectionOptions: Sendable {
     /// The one file of credentials that is read, in the form of docker's `config.json` or podman's `auth.json`; nil is
     /// `$REGISTRY_AUTH_FILE`, and where that is not set all places where docker and podman keep them.
     public var authFile: String?
+    /// Whether files of credentials are read at all.
+    package var readsCredentialFiles = true
     /// The environment: where files and programs of credentials, the user's certificates and containers' `registries.conf`
     /// are looked for, which proxies there are (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`), and which certificates are
     /// trusted as well (`SSL_CERT_FILE`).
@@ -141,7 +143,7 @@ public struct ConnectionOptions: Sendable {
     ) throws -> RegistryClient.Configuration {
         let store = CredentialStore(
             given: credentials,
-            files: try CredentialFiles.load(named: authFile, environment: environment),
+            files: readsCredentialFiles ? try CredentialFiles.load(named: authFile, environment: environment) : [],
             environment: environment,
             logger: logger
         )

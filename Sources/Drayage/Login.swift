@@ -24,9 +24,10 @@ public struct Login: Sendable {
         connections.setScheme(of: target)
         // For the registry as a whole, which is what is asked.
         connections.setCredentials(username: username, password: password, for: target.registry)
-        // The file may be the first thing to be made.
-        connections.authFile = nil
-        connections.environment["REGISTRY_AUTH_FILE"] = nil
+        // Better now than after the password has travelled.
+        _ = try CredentialFileEdit(path: path)
+        // What files have is not asked, and one that cannot be read is no obstacle.
+        connections.readsCredentialFiles = false
         let welcome = try await RegistryClient.withClient(connections.clientConfiguration(for: [target.registry])) {
             try await $0.greet(target.registry)
         }
@@ -42,6 +43,9 @@ public struct Login: Sendable {
             report.notes.append("\(target.registry) did not ask who is there, so the password is stored unchecked")
         }
         report.notes.append("logged in to \(target) as \(username), which is kept in \(place)")
+        await noteOthers(than: place, at: path, target, in: &report) {
+            "but \($0) has other credentials for \(target), which are found first"
+        }
         return report
     }
 
@@ -58,10 +62,27 @@ public struct Login: Sendable {
             places.isEmpty
             ? ["\(path) has no credentials for \(target)"]
             : ["removed the credentials for \(target) from \(places.joined(separator: " and "))"]
-        if let other = try await remaining(beside: path)?.credentials(for: target.registry, path: target.prefix) {
-            report.notes.append("there are still credentials for \(target), in \(other.source)")
+        await noteOthers(than: nil, at: path, target, in: &report) {
+            "there are still credentials for \(target), in \($0)"
         }
         return report
+    }
+
+    /// Notes where else credentials are found by now, and before those of a place.
+    private func noteOthers(
+        than place: String?,
+        at path: String,
+        _ target: RegistryTarget,
+        in report: inout Report,
+        _ text: (_ source: String) -> String
+    ) async {
+        do {
+            let found = try await remaining(beside: path)?.credentials(for: target.registry, path: target.prefix)
+            if let found, found.source != place { report.notes.append(text(found.source)) }
+        } catch {
+            // What was to be done is done.
+            report.notes.append("what other files have is not known: \(error)")
+        }
     }
 
     /// What would be found now; nil where the one file that is asked is not there.

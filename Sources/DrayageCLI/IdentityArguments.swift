@@ -29,7 +29,7 @@ struct IdentityArguments: ParsableArguments {
             valueName: "registry=file"
         )
     )
-    var creds: [CredentialsArgument] = []
+    var creds: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -55,7 +55,8 @@ struct IdentityArguments: ParsableArguments {
         guard [username, token, credentialsFile].count(where: { $0 != nil }) <= 1 else {
             throw ValidationError("Only one of --username, --token and --credentials-file can say who we are")
         }
-        guard Set(creds.map(\.registry)).count == creds.count else {
+        let registries = try creds.map { try CredentialsArgument($0).registry }
+        guard Set(registries).count == registries.count else {
             throw ValidationError("--creds names a registry twice")
         }
     }
@@ -68,7 +69,7 @@ struct IdentityArguments: ParsableArguments {
             throw ValidationError("--username and --password-stdin go together")
         }
         options.authFile = authfile
-        for argument in creds {
+        for argument in try creds.map({ try CredentialsArgument($0) }) {
             try options.setCredentials(
                 lines: try Self.read(argument.file),
                 for: argument.registry,
@@ -85,7 +86,10 @@ struct IdentityArguments: ParsableArguments {
         if let username {
             options.setCredentials(username: username, password: try Self.password(), for: registry)
         } else if let token {
-            let text = Self.word(try token == "-" ? Self.standardInput("token") : Self.read(token))
+            // A name that is none may be the token itself.
+            let text = Self.word(
+                try token == "-" ? Self.standardInput("token") : Self.read(token, as: "the file of --token")
+            )
             try options.setToken(text, for: registry, from: token == "-" ? "stdin" : token)
         } else if let credentialsFile {
             try options.setCredentials(lines: try Self.read(credentialsFile), for: registry, from: credentialsFile)
@@ -133,11 +137,11 @@ struct IdentityArguments: ParsableArguments {
         }
     }
 
-    private static func read(_ path: String) throws -> [UInt8] {
+    private static func read(_ path: String, as name: String? = nil) throws -> [UInt8] {
         do {
             return try Input.read(file: path)
         } catch {
-            throw CredentialsFileError(path: path, reason: "\(error)")
+            throw CredentialsFileError(path: name ?? path, reason: "\(error)")
         }
     }
 
@@ -149,15 +153,19 @@ struct IdentityArguments: ParsableArguments {
 }
 
 /// `REGISTRY[/PATH]=FILE`.
-struct CredentialsArgument: ExpressibleByArgument {
+struct CredentialsArgument {
     let registry: String
     let file: String
 
-    init?(argument: String) {
-        guard let sign = argument.utf8.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-        let name = String(argument[..<sign])
-        file = String(argument[argument.utf8.index(after: sign)...])
-        guard let target = try? RegistryTarget(parsing: name), !name.contains("://"), !file.isEmpty else { return nil }
+    /// Reads the text.
+    ///
+    /// - Throws: `ValidationError`, which does not hold the text: it may be a password that was given by mistake.
+    init(_ text: String) throws {
+        let form = ValidationError("--creds takes REGISTRY=FILE; the file says who we are there")
+        guard let sign = text.utf8.firstIndex(of: UInt8(ascii: "=")) else { throw form }
+        let name = String(text[..<sign])
+        file = String(text[text.utf8.index(after: sign)...])
+        guard let target = try? RegistryTarget(parsing: name), !name.contains("://"), !file.isEmpty else { throw form }
         registry = target.description
     }
 }

@@ -2,6 +2,23 @@ import FoundationEssentials
 import Logging
 import OCI
 
+/// Says warnings as a command says everything to its user.
+struct WarningHandler: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        // Over the line that shows how far a command is, which is written anew.
+        if OutputStream.standardError.isTerminal { OutputStream.standardError.write("\r\u{1b}[K") }
+        Message.note("warning: \(event.message)")
+    }
+}
+
 /// Writes a server's log to stderr: a line an entry, `key=value` each, in an order that can be read.
 struct LogLineHandler: LogHandler {
     private static let order = ["remote", "user", "method", "path", "status", "bytes", "milliseconds"]

@@ -20,8 +20,11 @@ struct ReportArguments: ParsableArguments {
 
     /// The log that `--verbose` prints.
     var logger: Logger {
+        guard verbose else {
+            return Logger(label: "drayage") { [quiet] _ in WarningHandler(logLevel: quiet ? .critical : .warning) }
+        }
         var logger = Logger(label: "drayage") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = verbose ? .debug : .critical
+        logger.logLevel = .debug
         return logger
     }
 

@@ -10,8 +10,9 @@ import Testing
 
     init() throws {
         terminal = try Terminal()
-        password = TestSecrets.make("password")
-        registry = try DockerRegistry(options: .init(user: ("me", password)))
+        let user = TestSecrets.user("me")
+        password = user.password
+        registry = try DockerRegistry(options: .init(user: user))
         var builder = ImageBuilder(seed: 263)
         try registry.storage.add(try builder.image(), repository: "app", tag: "1")
     }
@@ -75,7 +76,7 @@ import Testing
         #expect(outcome.status == 4)
         #expect(
             outcome.errorText.hasPrefix(
-                "error: logging in to \(registry.address): GET http://\(registry.address)/v2/ answered 401: not authorised"
+                "error: asking \(registry.address): GET http://\(registry.address)/v2/ answered 401: not authorised"
             ),
             "\(outcome.errorText)"
         )
@@ -170,7 +171,19 @@ import Testing
             #"{"auths":{"\#(registry.address)":{"auth":"YTpi"}}}"#,
             to: "session/containers/auth.json"
         )
-        #expect(try await login().status == 0)
+        let session = ["XDG_RUNTIME_DIR": terminal.scratch.path("session")]
+        var login = terminal.command(["login", registry.address, "-u", "me", "--password-stdin"], input: password)
+        login.environment.merge(environment.merging(session) { $1 }) { $1 }
+        let path = "\(terminal.scratch.path)/session/containers/auth.json"
+        expect(
+            try await login.run(),
+            status: 0,
+            errors: """
+                logged in to \(registry.address) as me, which is kept in \(terminal.scratch.path)/docker/config.json
+                but \(path) has other credentials for \(registry.address), which are found first
+
+                """
+        )
         var command = terminal.command(["logout", registry.address])
         command.environment.merge(environment) { $1 }
         command.environment["XDG_RUNTIME_DIR"] = terminal.scratch.path("session")
@@ -180,6 +193,47 @@ import Testing
                 "there are still credentials for \(registry.address), in \(terminal.scratch.path)/session/containers/auth.json"
             )
         )
+    }
+
+    @Test func `a helper that fails is a warning, and what is broken elsewhere is no obstacle to a login`() async throws
+    {
+        try terminal.scratch.write(#"{"credHelpers":{"\#(registry.address)":"absent"}}"#, to: "docker/config.json")
+        let listed = try await run("list", registry.address)
+        #expect(listed.status == 4)
+        #expect(
+            listed.errorText.hasPrefix(
+                "warning: asking docker-credential-absent: there is no such program on the PATH; "
+            ),
+            "\(listed.errorText)"
+        )
+        #expect(try await run("list", registry.address, "-q").errorText.contains("warning") == false)
+        try terminal.scratch.write("junk", to: "home/.dockercfg")
+        let file = terminal.scratch.path("own.json")
+        #expect(try await login("--authfile", file).status == 0)
+        #expect(try await run("list", registry.address, "--authfile", file).status == 0)
+    }
+
+    @Test func `credentials come from files that the command line names, and none is told`() async throws {
+        try terminal.scratch.write("USERNAME=me\nPASSWORD=\(password)\n", to: "creds")
+        #expect(try await run("list", registry.address, "--credentials-file", "creds").status == 0)
+        #expect(try await run("list", registry.address, "--creds", "\(registry.address)=creds").status == 0)
+        #expect(try await run("list", registry.address, "--creds", "other.example=creds").status == 4)
+        let token = TestSecrets.make("token")
+        let guarded = try ScriptedRegistry { request in
+            request.header("Authorization") == "Bearer \(token)"
+                ? .text(#"{"repositories":[]}"#)
+                : Answer(401, headers: [("WWW-Authenticate", "Bearer realm=\"http://127.0.0.1:1/token\"")])
+        }
+        try terminal.scratch.write("\(token)\n", to: "token")
+        #expect(try await run("list", guarded.address, "--token", "token").status == 0)
+        #expect(try await run("list", guarded.address, "--token", "-", input: token).status == 0)
+        for mistake in [["--token", "eyJhbGciOi.s3cret"], ["--creds", "me:s3cret"]] {
+            var command = terminal.command(["list", guarded.address] + mistake)
+            command.environment.merge(environment) { $1 }
+            let outcome = try await command.run()
+            #expect(outcome.status != 0)
+            #expect(!outcome.errorText.contains("s3cret"), "\(outcome.errorText)")
+        }
     }
 
     @Test func `a registry that does not ask is told`() async throws {

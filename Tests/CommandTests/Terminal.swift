@@ -18,6 +18,11 @@ struct Terminal: Sendable {
         TestSecrets.onLeak { Issue.record("\($0)") }
     }
 
+    /// What the environment may say besides, of files, certificates and proxies; what is empty says nothing.
+    private static let unset =
+        ["REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "REQUEST_METHOD"]
+        + ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap { [$0, $0.lowercased()] }
+
     /// A run that is not started yet.
     ///
     /// Whoever runs the tests may have credentials of their own, which it does not see.
@@ -29,9 +34,10 @@ struct Terminal: Sendable {
         let arguments = arguments + (retries ? ["--retries", "0"] : [])
         let home = [
             "HOME": scratch.path("home"), "DOCKER_CONFIG": scratch.path("no-docker"),
+            "XDG_RUNTIME_DIR": scratch.path("no-session"),
             // Nor mirrors of its own.
             "CONTAINERS_REGISTRIES_CONF": "/dev/null",
-        ]
+        ].merging(Self.unset.map { ($0, "") }) { $1 }
         return Command(
             binary,
             arguments,

@@ -13,7 +13,7 @@ struct Workshop: Sendable {
     init() throws {
         scratch = try ScratchDirectory()
         // Whoever runs the tests may have credentials of their own.
-        connections.environment = [:]
+        connections.environment = ["XDG_RUNTIME_DIR": scratch.path("no-session")]
         // Nor is the machine to say where images come from.
         connections.containersFolder = scratch.path("etc-containers")
         // What fails here fails for good.

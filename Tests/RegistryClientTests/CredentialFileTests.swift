@@ -46,6 +46,9 @@ import Testing
         (entry("r.example", "ken:test"), "r.example", "ken:test"),
         (#"{"auths":{"r.example":{"auth":"a2VuOnRlc3Q=","email":"ken@example.com"}}}"#, "r.example", "ken:test"),
         (#"{"auths":{"r.example":{"username":"me","password":"secret"}}}"#, "r.example", "me:secret"),
+        // As docker, which writes the first alone; some write it in lines.
+        (#"{"auths":{"r":{"username":"me","auth":"bWU6c2VjcmV0"}}}"#, "r", "me:secret"),
+        (#"{"auths":{"r":{"username":"me","password":"old","auth":"bWU6\nc2VjcmV0\n"}}}"#, "r", "me:secret"),
         // A token goes before the password, which is empty beside it.
         (#"{"auths":{"r":{"auth":"bWU6","identitytoken":"abc"}}}"#, "r", "identity abc"),
         (#"{"auths":{"r":{"registrytoken":"abc","identitytoken":"x"}}}"#, "r", "registry abc"),
@@ -81,7 +84,9 @@ import Testing
         (#"{"auths":{"a":{"identitytoken":"two words"}}}"#, "a", nil),
         (#"{"auths":{"a":{}}}"#, "a", nil),
         // Files without what is looked for, and with much else.
-        ("{}", "r.example", nil),
+        ("{}", "r.example", nil), ("", "r.example", nil),
+        (#"{"credHelpers":{"a":null,"b":5},"credsStore":7,"auths":{"r":{"auth":"bWU6cA=="}}}"#, "r", "me:p"),
+        (#"{"credHelpers":{"r":""},"credsStore":"","auths":{"r":{"auth":"bWU6cA=="}}}"#, "r", "me:p"),
         (#"{"auths":{},"HttpHeaders":{"a":"b"}}"#, "r.example", nil),
     ])
     func `the credentials of a registry are found`(text: String, registry: String, expected: String?) async throws {
@@ -161,7 +166,7 @@ import Testing
         #expect(log.warnings == ["the entry for r in \(Self.path)-0 is passed over: \(reason)"])
     }
 
-    @Test(arguments: ["", "secret", "[]", #"{"auths":["secret"]}"#, #"{"auths":{"r":{"auth":"c2VjcmV0"}"#])
+    @Test(arguments: ["secret", "[]", #"{"auths":["secret"]}"#, #"{"auths":{"r":{"auth":"c2VjcmV0"}"#])
     func `what is no such file is an error that names it and tells nothing of it`(text: String) throws {
         let error = try #require(throws: CredentialsError.self) {
             try CredentialFile.parse(Array(text.utf8), path: Self.path)

@@ -16,7 +16,9 @@ import Testing
     }
 
     private func paths(named: String? = nil, _ environment: [String: String]) throws -> [String] {
-        try CredentialFiles.load(named: named, environment: environment).map {
+        // Not what somebody has stored on this machine.
+        let environment = ["XDG_RUNTIME_DIR": scratch.path("no-session")].merging(environment) { $1 }
+        return try CredentialFiles.load(named: named, environment: environment).map {
             $0.path.replacing(scratch.path + "/", with: "")
         }
     }
@@ -60,6 +62,7 @@ import Testing
     @Test func `a file that is named must be there, and others need not`() throws {
         #expect(try paths(["HOME": scratch.path("home")]) == [])
         #expect(try paths([:]) == [])
+        #expect(try paths(["REGISTRY_AUTH_FILE": scratch.path("absent")]) == [])
         let error = try #require(throws: CredentialsError.self) { try paths(named: scratch.path("absent"), [:]) }
         #expect(
             error.description == "reading the credentials in \(scratch.path)/absent: there is no such file"

@@ -222,6 +222,7 @@ actor Authenticator {
                 let token = try await server.fetch(
                     scopes: Scope.merged(scopes + asked),
                     credentials: credentials,
+                    lack: endpoint.missingCredentials,
                     transport: transport,
                     context: context
                 )

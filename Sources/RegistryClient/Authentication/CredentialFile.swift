@@ -23,6 +23,8 @@ package struct CredentialFile: Sendable {
     /// - Throws: ``CredentialsError`` when it is no such file at all; an entry that cannot be used is found when it is
     ///   looked for.
     package static func parse(_ text: [UInt8], path: String) throws(CredentialsError) -> CredentialFile {
+        // One that was just made, as by mktemp, holds nothing yet.
+        guard !text.isEmpty else { return CredentialFile(path: path, entries: [:], helpers: [:], store: nil) }
         do {
             let document = try JSONDecoder().decode(Document.self, from: Data(text))
             return CredentialFile(
@@ -60,7 +62,9 @@ package struct CredentialFile: Sendable {
     ///
     /// One that is named for the registry goes before the one for all.
     package func helper(for key: String) -> String? {
-        helpers[key] ?? (key.utf8.contains(UInt8(ascii: "/")) ? nil : store)
+        let name = helpers[key] ?? (key.utf8.contains(UInt8(ascii: "/")) ? nil : store)
+        // Docker takes an empty name for none, also in the place of the one for all.
+        return name?.isEmpty == false ? name : nil
     }
 
     /// The values by the form of keys that is looked for; of several for one key the one that is written so counts, and
@@ -83,6 +87,21 @@ package struct CredentialFile: Sendable {
         let auths: [String: DockerEntry]?
         let credHelpers: [String: String]?
         let credsStore: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case auths
+            case credHelpers
+            case credsStore
+        }
+
+        init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            auths = try fields.decodeIfPresent([String: DockerEntry].self, forKey: .auths)
+            // What is odd in these must not keep anybody from what is in the others.
+            credHelpers = (try? fields.decodeIfPresent([String: String?].self, forKey: .credHelpers))?
+                .compactMapValues(\.self)
+            credsStore = try? fields.decodeIfPresent(String.self, forKey: .credsStore)
+        }
     }
 }
 
@@ -133,11 +152,16 @@ private struct DockerEntry: Decodable {
         guard isWellFormed else { return .unusable(reason: "it is not what docker writes there") }
         if let token = registryToken { return Self.token(token, Credentials.Kind.registryToken, source) }
         if let token = identityToken { return Self.token(token, Credentials.Kind.identityToken, source) }
-        if let username {
+        guard let auth else {
+            // Docker writes them nowhere, but reads them.
+            guard let username else { return .empty }
             return .credentials(Credentials(username: username, password: password ?? "", source: source))
         }
-        guard let auth else { return .empty }
-        guard let data = Data(base64Encoded: auth) else { return .unusable(reason: "its auth is not in Base64") }
+        // Some tools break it into lines.
+        let line = String(auth.filter { !$0.isNewline })
+        guard let data = Data(base64Encoded: line) else {
+            return .unusable(reason: "its auth is not in Base64")
+        }
         let text = String(decoding: data, as: UTF8.self)
         // In UTF-8, for as a character the colon would hide behind an accent that follows it.
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {

@@ -19,6 +19,10 @@ package struct CredentialFileEdit {
             return
         }
         let text = try CredentialFiles.read(path)
+        guard !text.isEmpty else {
+            document = [:]
+            return
+        }
         _ = try CredentialFile.parse(text, path: path)
         guard let document = try? JSONDecoder().decode([String: JSONValue].self, from: Data(text)) else {
             throw CredentialsError(path: path, reason: "it is not the JSON that docker and podman write")

@@ -20,7 +20,7 @@ package struct CredentialFiles: Sendable {
     ///     for all places: podman's for this login, podman's and docker's for this user, and docker's first.
     ///   - environment: the environment that says where they are.
     /// - Returns: the files.
-    /// - Throws: ``CredentialsError`` for a file that is there but cannot be read, or is named but not there.
+    /// - Throws: ``CredentialsError`` for a file that is there but cannot be read, or is named by the user but not there.
     package static func load(
         named: String?,
         environment: [String: String]
@@ -54,7 +54,9 @@ package struct CredentialFiles: Sendable {
     }
 
     private static func places(named: String?, environment: [String: String]) -> [Place] {
-        if let path = named ?? environment["REGISTRY_AUTH_FILE"]?.nonEmpty { return [Place(path: path, isNamed: true)] }
+        if let named { return [Place(path: named, isNamed: true)] }
+        // It may be where the first login is to put them.
+        if let path = environment["REGISTRY_AUTH_FILE"]?.nonEmpty { return [Place(path: path)] }
         let home = environment["HOME"]?.nonEmpty
         let session = environment["XDG_RUNTIME_DIR"]?.nonEmpty.map { $0 + "/containers/auth.json" }
         let user = (environment["XDG_CONFIG_HOME"]?.nonEmpty ?? home.map { $0 + "/.config" })

@@ -64,10 +64,12 @@ struct CredentialHelper: Sendable {
                 case secret = "Secret"
             }
         }
-        let (output, isSuccess) = try await run("get", input: server)
+        let (output, errors, isSuccess) = try await run("get", input: server)
         guard isSuccess else {
             if Self.text(output).contains(Self.notFound) { return nil }
-            throw failure("asking", Self.text(output))
+            // What has the form of an answer may hold a secret.
+            let isAnswer = output.contains(UInt8(ascii: "{"))
+            throw failure("asking", isAnswer ? "it failed after its answer" : Self.text(output, errors))
         }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(output)) else {
             throw failure("asking", "its answer is not the JSON of a credential helper")
@@ -98,21 +100,27 @@ struct CredentialHelper: Sendable {
         }
         let entry = Entry(server: server, username: username, secret: secret)
         let text = String(decoding: try JSONEncoder().encode(entry), as: UTF8.self)
-        let (output, isSuccess) = try await run("store", input: text)
-        guard isSuccess else { throw failure("storing credentials with", Self.text(output)) }
+        let (output, errors, isSuccess) = try await run("store", input: text)
+        guard isSuccess else {
+            let said = Self.text(output, errors)
+            throw failure("storing credentials with", said.contains(secret) ? "it failed" : said)
+        }
     }
 
     /// Lets it forget what it keeps for a registry; it may have nothing.
     ///
     /// - Throws: ``CredentialsError``, `CancellationError`.
     func erase(_ server: String) async throws {
-        let (output, isSuccess) = try await run("erase", input: server)
+        let (output, errors, isSuccess) = try await run("erase", input: server)
         guard isSuccess || Self.text(output).contains(Self.notFound) else {
-            throw failure("removing credentials with", Self.text(output))
+            throw failure("removing credentials with", Self.text(output, errors))
         }
     }
 
-    private func run(_ action: String, input: String) async throws -> (output: [UInt8], isSuccess: Bool) {
+    private func run(
+        _ action: String,
+        input: String
+    ) async throws -> (output: [UInt8], errors: [UInt8], isSuccess: Bool) {
         var options = PlatformOptions()
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(1))]
         let variables = environment.map { (Environment.Key(stringLiteral: $0), $1) }
@@ -126,9 +134,10 @@ struct CredentialHelper: Sendable {
                         environment: .custom(Dictionary(variables) { first, _ in first }),
                         platformOptions: options,
                         input: .fileDescriptor(source, closeAfterSpawningProcess: true),
-                        output: .bytes(limit: Self.outputLimit)
+                        output: .bytes(limit: Self.outputLimit),
+                        error: .bytes(limit: Self.outputLimit)
                     )
-                    return (result.standardOutput, result.terminationStatus.isSuccess)
+                    return (result.standardOutput, result.standardError, result.terminationStatus.isSuccess)
                 }
                 group.addTask {
                     try await Task.sleep(for: timeout)
@@ -151,13 +160,16 @@ struct CredentialHelper: Sendable {
     private func pipe(holding text: String) throws -> FileDescriptor {
         // What a pipe holds on Linux without anybody reading.
         guard text.utf8.count <= 64 << 10 else { throw failure("asking", "there is too much to say") }
-        let (source, sink) = try FileDescriptor.pipe()
+        guard let ends = try? FileDescriptor.pipe() else {
+            throw failure("asking", "it cannot be told anything: no pipe")
+        }
+        let (source, sink) = (ends.readEnd, ends.writeEnd)
         do {
             try sink.closeAfter { _ = try sink.writeAll(text.utf8) }
             return source
         } catch {
             try? source.close()
-            throw error
+            throw failure("asking", "\(error)")
         }
     }
 
@@ -165,9 +177,9 @@ struct CredentialHelper: Sendable {
         CredentialsError(operation: operation, path: program, reason: reason.printableExcerpt)
     }
 
-    /// What it printed; helpers print their errors there too.
-    private static func text(_ output: [UInt8]) -> String {
-        let text = String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init)
-        return text ?? "it failed without a word"
+    /// What it printed: most helpers print their errors where their answers go.
+    private static func text(_ output: [UInt8], _ errors: [UInt8] = []) -> String {
+        let texts = [output, errors].map { String(decoding: $0, as: UTF8.self).split(whereSeparator: \.isNewline) }
+        return texts.lazy.compactMap(\.first).first.map(String.init) ?? "it failed without a word"
     }
 }

@@ -134,6 +134,8 @@ package actor CredentialStore {
 
     private func ask(_ name: String, named file: String, for key: String) async throws -> Credentials? {
         let question = Question(helper: name, server: CredentialKey.server(of: key))
+        // Nobody waits for a helper that asks a person about another registry.
+        if let answer = answers[question] { return answer }
         return try await turn.withSlot {
             if let answer = answers[question] { return answer }
             var answer: Credentials?

@@ -51,6 +51,7 @@ struct TokenServer: Hashable, Sendable {
     /// - Parameters:
     ///   - scopes: what the token is for.
     ///   - credentials: who asks; nil for nobody in particular.
+    ///   - lack: what to say where nobody in particular is refused.
     ///   - transport: the connections.
     ///   - context: what it is asked for.
     /// - Returns: the token.
@@ -58,6 +59,7 @@ struct TokenServer: Hashable, Sendable {
     func fetch(
         scopes: [Scope],
         credentials: Credentials?,
+        lack: String,
         transport: HTTPTransport,
         context: RequestContext
     ) async throws -> Token {
@@ -67,8 +69,8 @@ struct TokenServer: Hashable, Sendable {
             handling: .collect(limit: BodyHandling.errorBodyLimit),
             context: context
         )
-        if let credentials, [400, 401, 403].contains(response.status) {
-            response.hint = "the token server refuses the credentials from \(credentials.source)"
+        if [400, 401, 403].contains(response.status) {
+            response.hint = credentials.map { "the token server refuses the credentials from \($0.source)" } ?? lack
         }
         // OAuth2 has its own word for a credential that is wrong.
         if response.status == 400, RegistryAnswer.isInvalidGrant(response.body) { response.status = 401 }
