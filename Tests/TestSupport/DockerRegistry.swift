@@ -119,6 +119,17 @@ extension DockerRegistry {
         if options.user != nil {
             text += "auth: {htpasswd: {realm: drayage, path: \(directory)/htpasswd}}\n"
         }
+        if let tokens = options.tokens {
+            text += """
+                auth:
+                  token:
+                    realm: \(tokens.realm)
+                    service: \(tokens.service)
+                    issuer: \(tokens.issuer)
+                    rootcertbundle: \(tokens.certificatePath)
+
+                """
+        }
         return text
     }
 

@@ -34,6 +34,8 @@ package struct RegistryOptions: Sendable {
     package var isReadOnly = false
     /// The registry in plain HTTP for which it is a pull-through mirror: docker-registry alone can be one.
     package var upstream: String?
+    /// The token server that it sends everybody to: docker-registry alone does that.
+    package var tokens: JWTIssuer.Trust?
     /// Where it listens: `127.0.0.1` or `[::1]`.
     package var host = "127.0.0.1"
     /// What its certificate is for.
