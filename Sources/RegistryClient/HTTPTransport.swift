@@ -44,8 +44,15 @@ final class HTTPTransport: Sendable {
 
     /// Closes all connections.
     func shutdown() async throws {
-        try await clients.shutdown()
+        var failure: (any Error)?
+        do {
+            try await clients.shutdown()
+        } catch {
+            failure = error
+        }
+        // Only now, as a connection might have read from one.
         for file in abandonedFiles.withLock({ $0 }) { try file.close() }
+        if let failure { throw failure }
     }
 
     /// Finds out whether the certificates for the host of a URL can be used.
