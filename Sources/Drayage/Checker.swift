@@ -51,7 +51,12 @@ public struct Checker: Sendable {
         report.target = target.description
         report.checks = []
         try await RegistryClient.withClient(configuration) { client in
-            let round = CheckRound(client: client, registry: target.registry, writes: options.writes)
+            let round = CheckRound(
+                client: client,
+                registry: target.registry,
+                writes: options.writes,
+                isVerified: !connections.insecureRegistries.contains(target.registry)
+            )
             guard try await round.check(&report, certificate: shown) else { return }
             for repository in repositories { try await round.check(repository, &report) }
             report.totals = Report.Totals()
@@ -77,8 +82,8 @@ public struct Checker: Sendable {
         report.failures += plan.failures
         let totals = plan.totals ?? Report.Totals()
         let needs =
-            "\(totals.uploadCount ?? 0) blobs to upload, \(ByteText.size(totals.uploadByteCount ?? 0)); "
-            + "\(totals.mountCount ?? 0) to mount; \(plan.images.count { $0.status == .planned }) names to put"
+            "to upload: \(totals.uploadCount ?? 0) (\(ByteText.size(totals.uploadByteCount ?? 0))), to mount: "
+            + "\(totals.mountCount ?? 0), names to put: \(plan.images.count { $0.status == .planned })"
         report.checks?.append(.init(mapping.target.description, "bundle", plan.failures.isEmpty ? .yes : .no, needs))
     }
 }
@@ -97,6 +102,8 @@ private struct CheckRound {
     let client: RegistryClient
     let registry: String
     let writes: Bool
+    /// Whether its certificate is verified.
+    let isVerified: Bool
 
     /// Asks the registry as a whole.
     ///
@@ -109,19 +116,20 @@ private struct CheckRound {
         defer { report.checks? += checks }
         let identity = try await client.identity(at: registry, path: nil)
         let who = identity ?? "nobody in particular: there are no credentials for it"
+        var welcome: RegistryClient.Welcome?
+        var failure: RegistryError?
         do {
-            let welcome = try await client.greet(registry)
-            add("reachable", .yes, client.baseURL(of: registry))
-            add("tls", certificate.value == nil ? .no : .yes, certificate.value.map(Self.text) ?? "plain HTTP")
-            add("logged in", .yes, welcome == .known ? who : "it did not ask who is there")
+            welcome = try await client.greet(registry)
         } catch let error as RegistryError {
-            let answers = error.status != nil || error.code == .unauthorized
-            add("reachable", answers ? .yes : .no, client.baseURL(of: registry))
-            if answers {
-                add("tls", certificate.value == nil ? .no : .yes, certificate.value.map(Self.text) ?? "plain HTTP")
-                add("logged in", .no, who)
-            }
-            report.failures.append(.init(subject: registry, error: error))
+            failure = error
+        }
+        add("reachable", failure.map(\.isAnswer) ?? true ? .yes : .no, client.baseURL(of: registry))
+        if failure.map(\.isAnswer) ?? true {
+            add("tls", certificate.value == nil ? .no : .yes, certificate.value.map(text) ?? "plain HTTP")
+            add("logged in", failure == nil ? .yes : .no, welcome == .unasked ? "it did not ask who is there" : who)
+        }
+        if let failure {
+            report.failures.append(.init(subject: registry, error: failure))
             return false
         }
         let catalog = try await client.tryCatalog(of: registry)
@@ -148,17 +156,13 @@ private struct CheckRound {
             )
             let (pull, tag) = try await client.tryPull(from: repository)
             add("pull", pull)
-            if !pull.isDone {
-                report.failures.append(
-                    .init(subject: repository.description, message: pull.detail ?? "", exitCode: .unauthorized)
-                )
-            }
+            if let error = pull.error { report.failures.append(.init(subject: repository.description, error: error)) }
             let (push, chunks) = try await client.tryUpload(to: repository)
             add("push", push)
             add("chunks", chunks)
             add("delete", try await client.tryDeletion(in: repository, of: absent))
             let referrers = pull.isDone ? try await client.referrers(of: absent, in: repository) : nil
-            add("referrers", Trial(isDone: referrers != nil, detail: nil))
+            add("referrers", pull.isDone ? Trial(isDone: referrers != nil) : nil)
             let blob = try await tag.asyncMap { try await someBlob(of: $0, in: repository) } ?? nil
             let nothing = "the repository has nothing to try it with"
             add(
@@ -171,7 +175,7 @@ private struct CheckRound {
             add("mounts", mount, otherwise: blob == nil ? nothing : "it could not be tried")
             let sparse =
                 writes && push.isDone ? try await client.trySparseIndex(index(of: absent), in: repository) : nil
-            add("sparse indexes", sparse, otherwise: "only writing tells: --write")
+            add("sparse indexes", sparse, otherwise: writes ? "it could not be tried" : "only writing tells: --write")
         } catch let error as RegistryError {
             report.failures.append(.init(subject: repository.description, error: error))
         }
@@ -198,9 +202,10 @@ private struct CheckRound {
         return try Document(bytes: Array(text.utf8), declaredType: .ociIndex)
     }
 
-    private static func text(of certificate: PeerCertificate) -> String {
+    private func text(of certificate: PeerCertificate) -> String {
         let end = Date(timeIntervalSince1970: TimeInterval(certificate.endSecondsSince1970))
-        return "signed by \(certificate.issuer), until \(end.formatted(.iso8601.year().month().day()))"
+        let text = "signed by \(certificate.issuer), until \(end.formatted(.iso8601.year().month().day()))"
+        return isVerified ? text : text + "; not verified, as --insecure says"
     }
 }
 

@@ -2,21 +2,32 @@ import NIOHTTP1
 package import OCI
 
 /// What came of trying something at a registry.
-package struct Trial: Hashable, Sendable {
+package struct Trial: Sendable {
     /// Whether the registry does it.
     package let isDone: Bool
     /// What it said of it, or what is worth knowing besides; nil where there is nothing.
     package let detail: String?
+    /// The answer that says no, nil where that is not all there is to it.
+    package let error: RegistryError?
 
     /// Notes an outcome.
-    package init(isDone: Bool, detail: String?) {
+    package init(isDone: Bool, detail: String? = nil) {
         self.isDone = isDone
         self.detail = detail
+        error = nil
     }
 
-    static let done = Trial(isDone: true, detail: nil)
+    /// Notes that the registry says no.
+    init(_ error: RegistryError) {
+        isDone = false
+        detail = error.description
+        self.error = error
+    }
+}
 
-    static func refused(_ detail: String) -> Trial { Trial(isDone: false, detail: detail) }
+extension RegistryError {
+    /// Whether the registry has answered, and says no.
+    package var isAnswer: Bool { status != nil || code == .unauthorized }
 }
 
 /// What a registry can do, found out without leaving anything there.
@@ -93,11 +104,11 @@ extension RegistryClient {
     package func tryDeletion(in repository: Repository, of absent: Digest) async throws -> Trial {
         do {
             switch try await deleteManifest(.digest(absent), in: repository) {
-            case .deleted, .absent: return .done
-            case .unsupported: return .refused("deletion is off")
+            case .deleted, .absent: return Trial(isDone: true)
+            case .unsupported: return Trial(isDone: false, detail: "deletion is off")
             }
-        } catch let error as RegistryError where error.status != nil {
-            return .refused(error.description)
+        } catch let error as RegistryError where error.isAnswer {
+            return Trial(error)
         }
     }
 
@@ -117,7 +128,7 @@ extension RegistryClient {
             statuses: [200, 206],
             context
         )
-        return response?.status == 200 ? .refused("it sends the whole blob") : trial
+        return response?.status == 200 ? Trial(isDone: false, detail: "it sends the whole blob") : trial
     }
 
     /// Mounts a blob of a repository into the same one, which has it.
@@ -126,13 +137,13 @@ extension RegistryClient {
     package func tryMount(of blob: Descriptor, in repository: Repository) async throws -> Trial {
         do {
             switch try await mountBlob(blob.digest, from: repository, to: repository) {
-            case .mounted: return .done
+            case .mounted: return Trial(isDone: true)
             case .uploadOpened(let session):
                 await giveUp(session, in: repository)
-                return .refused("it opens an upload instead")
+                return Trial(isDone: false, detail: "it opens an upload instead")
             }
-        } catch let error as RegistryError where error.status != nil {
-            return .refused(error.description)
+        } catch let error as RegistryError where error.isAnswer {
+            return Trial(error)
         }
     }
 
@@ -142,14 +153,14 @@ extension RegistryClient {
     package func trySparseIndex(_ index: Document, in repository: Repository) async throws -> Trial {
         do {
             try await putManifest(index, as: .digest(index.descriptor.digest), in: repository)
-        } catch let error as RegistryError where error.status != nil {
-            return .refused(error.description)
+        } catch let error as RegistryError where error.isAnswer {
+            return Trial(error)
         }
         let left = "\(index.descriptor.digest) is left there, without a tag"
         do {
             let outcome = try await deleteManifest(.digest(index.descriptor.digest), in: repository)
             return Trial(isDone: true, detail: outcome == .unsupported ? left : nil)
-        } catch let error as RegistryError where error.status != nil {
+        } catch let error as RegistryError where error.isAnswer {
             return Trial(isDone: true, detail: left)
         }
     }
@@ -177,9 +188,9 @@ extension RegistryClient {
                 context: context
             )
             try response.expect(statuses, of: request, context: context)
-            return (.done, response)
-        } catch let error as RegistryError where error.status != nil || error.code == .unauthorized {
-            return (.refused(error.description), nil)
+            return (Trial(isDone: true), response)
+        } catch let error as RegistryError where error.isAnswer {
+            return (Trial(error), nil)
         }
     }
 

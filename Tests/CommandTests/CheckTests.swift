@@ -82,6 +82,13 @@ import Testing
         #expect(known.outputText.contains("me, from the command line"))
         #expect(known.outputText.contains("deletion is off"))
 
+        let insecure = try await terminal.command(
+            ["check", registry.address, "--tls", registry.address, "--insecure", registry.address, "-u", "me"]
+                + ["--password-stdin"],
+            input: user.password
+        ).run()
+        #expect(insecure.outputText.contains("; not verified, as --insecure says"), "\(insecure.outputText)")
+
         let unknown = try await terminal.command(arguments).run()
         #expect(unknown.status == 4)
         #expect(answers(unknown) == ["\(all) reachable yes", "\(all) tls yes", "\(all) logged in no"])
@@ -96,8 +103,8 @@ import Testing
         try await terminal.succeed("bundle", try source.add(image, "app"), "-o", "bundle.tar")
         let outcome = try await terminal.drayage("check", server.address, "--bundle", "bundle.tar")
         #expect(outcome.status == 0)
-        #expect(outcome.outputText.contains("\(image.blobs.count) blobs to upload, "))
-        #expect(outcome.outputText.contains("1 names to put"))
+        #expect(outcome.outputText.contains("to upload: \(image.blobs.count) ("))
+        #expect(outcome.outputText.contains("names to put: 1\n"))
         let there = try await terminal.drayage("push", "bundle.tar", server.address)
         #expect(there.status == 0)
         let again = try await terminal.drayage("check", server.address, "--bundle", "bundle.tar", "--json")
@@ -105,7 +112,7 @@ import Testing
         let checks = try #require(document["checks"] as? [[String: String]])
         let bundle = try #require(checks.last)
         #expect(bundle["name"] == "bundle" && bundle["answer"] == "yes")
-        #expect(bundle["detail"]?.hasPrefix("0 blobs to upload, ") == true)
+        #expect(bundle["detail"]?.hasPrefix("to upload: 0 (") == true)
     }
 
     @Test func `what is not there, and what is no registry, is told`() async throws {
@@ -142,5 +149,19 @@ import Testing
         #expect(answers(outcome).contains("\(app) chunks unknown") && answers(outcome).contains("\(app) delete no"))
         #expect(outcome.outputText.contains("you are not of the team \\u{1B}[2J"))
         #expect(!outcome.outputText.contains("\u{1b}"))
+    }
+
+    @Test(arguments: [(403, Int32(4)), (500, 1)])
+    func `who may not pull is told so, with what the registry said of it`(status: Int, exit: Int32) async throws {
+        let registry = try ScriptedRegistry { request in
+            request.path == "/v2/" ? .text("{}") : .error(status, "DENIED", "not today")
+        }
+        let outcome = try await terminal.drayage("check", registry.address, "app", "--retries", "0")
+        #expect(outcome.status == exit, "\(outcome.errorText)")
+        let app = "\(registry.address)/app"
+        for line in ["pull no", "push no", "chunks unknown", "referrers unknown", "ranges unknown", "mounts unknown"] {
+            #expect(answers(outcome).contains("\(app) \(line)"), "\(outcome.outputText)")
+        }
+        #expect(outcome.errorText.contains("DENIED: not today"))
     }
 }
