@@ -1,7 +1,6 @@
 import Logging
 import RegistryClient
 import RegistryTestSupport
-import Synchronization
 import TestSupport
 import Testing
 
@@ -56,39 +55,13 @@ import Testing
 
     // MARK: - The log
 
-    /// What was logged.
-    private final class Lines: Sendable {
-        let lines = Mutex<[(Logger.Level, String)]>([])
-
-        var logger: Logger {
-            var logger = Logger(label: "test") { _ in Handler(lines: self) }
-            logger.logLevel = .debug
-            return logger
-        }
-
-        func texts(_ level: Logger.Level) -> [String] { lines.withLock { $0.filter { $0.0 == level }.map(\.1) } }
-
-        struct Handler: LogHandler {
-            let lines: Lines
-            var metadata: Logger.Metadata = [:]
-            var logLevel = Logger.Level.debug
-
-            subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-                get { metadata[key] }
-                set { metadata[key] = newValue }
-            }
-
-            func log(event: LogEvent) { lines.lines.withLock { $0.append((event.level, "\(event.message)")) } }
-        }
-    }
-
     @Test func `each request is a line with its status, its bytes, its time and its id, and no query`() async throws {
         let content = RegistryContent()
         let issuer = TokenIssuer()
         let blob = try TestBlob.random(5000)
         try content.add(blob, repository: "app")
         let registry = try ScriptedRegistry { issuer.guarding(content.answer)($0).with("X-Request-Id", "id-1") }
-        let (log, repository, sent) = (Lines(), try registry.repository(), try TestBlob.random(3000))
+        let (log, repository, sent) = (Log(), try registry.repository(), try TestBlob.random(3000))
         let file = try OpenBlob(sent)
         var configuration = RegistryClient.Configuration.withoutRetries
         configuration.logger = log.logger
@@ -119,7 +92,7 @@ import Testing
                 return Answer(404).with("Warning", "299 - \"number \(number)\(Self.evil)\"")
             }
         }
-        let log = Lines()
+        let log = Log()
         var configuration = RegistryClient.Configuration.withoutRetries
         configuration.logger = log.logger
         try await withClient(configuration) { client in

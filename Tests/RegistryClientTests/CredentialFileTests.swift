@@ -1,6 +1,4 @@
 import Foundation
-import Logging
-import Synchronization
 import TestSupport
 import Testing
 
@@ -196,30 +194,4 @@ import Testing
     func `what is neither of its forms is an error`(text: String) {
         #expect(throws: CredentialsError.self) { try CredentialFile.parse(legacy: Array(text.utf8), path: "x") }
     }
-}
-
-/// What was logged.
-final class Log: LogHandler, Sendable {
-    private let entries = Mutex<[(level: Logger.Level, text: String)]>([])
-
-    /// The logger to pass.
-    var logger: Logger { Logger(label: "test") { _ in self } }
-    /// The warnings.
-    var warnings: [String] { entries.withLock { $0 }.filter { $0.level == .warning }.map(\.text) }
-
-    var logLevel: Logger.Level {
-        get { .trace }
-        set {}
-    }
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set {}
-    }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set {}
-    }
-
-    func log(event: LogEvent) { entries.withLock { $0.append((event.level, "\(event.message)")) } }
 }

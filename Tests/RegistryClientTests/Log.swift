@@ -1,0 +1,34 @@
+import Logging
+import Synchronization
+
+/// What was logged.
+final class Log: LogHandler, Sendable {
+    private let entries = Mutex<[(level: Logger.Level, text: String)]>([])
+
+    /// The logger to pass.
+    var logger: Logger { Logger(label: "test") { _ in self } }
+    /// The warnings.
+    var warnings: [String] { texts(.warning) }
+
+    /// What was logged at a level.
+    func texts(_ level: Logger.Level) -> [String] {
+        entries.withLock { $0 }.filter { $0.level == level }.map(\.text)
+    }
+
+    // Everything is kept.
+    var logLevel: Logger.Level {
+        get { .trace }
+        set {}
+    }
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set {}
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set {}
+    }
+
+    func log(event: LogEvent) { entries.withLock { $0.append((event.level, "\(event.message)")) } }
+}
