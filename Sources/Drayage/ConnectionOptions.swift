@@ -150,7 +150,7 @@ public struct ConnectionOptions: Sendable {
         var configuration = RegistryClient.Configuration()
         configuration.insecureRegistries = insecureRegistries
         configuration.caFile = caFile
-        configuration.environmentCAFile = environment["SSL_CERT_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        configuration.environmentCAFile = environment.value(of: "SSL_CERT_FILE")
         configuration.certificateFolders = certificateFolders ?? Self.certificateFolders(in: environment)
         configuration.registries = Set(registries)
         configuration.proxies = try ProxySettings(environment: environment)
@@ -173,8 +173,7 @@ public struct ConnectionOptions: Sendable {
 
     /// Where podman and docker have the certificates of hosts, the user's own first.
     private static func certificateFolders(in environment: [String: String]) -> [String] {
-        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        let own = value("XDG_CONFIG_HOME") ?? value("HOME").map { $0 + "/.config" }
-        return (own.map { [$0 + "/containers/certs.d"] } ?? []) + ["/etc/containers/certs.d", "/etc/docker/certs.d"]
+        let own = environment.settingsFolder.map { [$0 + "/containers/certs.d"] } ?? []
+        return own + ["/etc/containers/certs.d", "/etc/docker/certs.d"]
     }
 }

@@ -87,7 +87,7 @@ public struct Login: Sendable {
 
     /// What would be found now; nil where the one file that is asked is not there.
     private func remaining(beside path: String) throws -> CredentialStore? {
-        let isNamed = connections.authFile != nil || connections.environment["REGISTRY_AUTH_FILE"]?.isEmpty == false
+        let isNamed = connections.authFile != nil || connections.environment.value(of: "REGISTRY_AUTH_FILE") != nil
         guard !isNamed || FileManager.default.fileExists(atPath: path) else { return nil }
         return CredentialStore(
             files: try CredentialFiles.load(named: connections.authFile, environment: connections.environment),

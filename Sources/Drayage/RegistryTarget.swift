@@ -22,18 +22,12 @@ public struct RegistryTarget: Hashable, Sendable, CustomStringConvertible {
             scheme = candidate
             rest = rest.dropFirst(candidate.rawValue.count + 3)
         }
-        while rest.hasSuffix("/") { rest = rest.dropLast() }
-        let slash = rest.firstIndex(of: "/")
-        let registry = String(rest[..<(slash ?? rest.endIndex)])
-        let prefix = slash.map { String(rest[rest.index(after: $0)...]) }
         do {
-            // The rules for a repository are the rules for its registry and its prefix.
-            _ = try Repository(registry: registry, path: prefix ?? "name")
+            let namespace = try RegistryNamespace(parsing: String(rest))
+            (registry, prefix) = (namespace.registry, namespace.path)
         } catch {
             throw DrayageError(.usage, "\"\(text)\" names no registry", underlying: error)
         }
         self.scheme = scheme
-        self.registry = registry == "index.docker.io" ? "docker.io" : registry
-        self.prefix = prefix
     }
 }

@@ -16,13 +16,10 @@ package struct ProxySettings: Sendable {
     /// - Throws: ``ProxyError`` where one of them names no proxy that can be used.
     package init(environment: [String: String]) throws(ProxyError) {
         func value(_ names: [String]) -> (name: String, text: String)? {
-            for name in names {
-                if let text = environment[name], !text.isEmpty { return (name, text) }
-            }
-            return nil
+            names.lazy.compactMap { name in environment.value(of: name).map { (name, $0) } }.first
         }
         // In a CGI program it is what a client's header `Proxy` says.
-        let isCGI = environment["REQUEST_METHOD"]?.isEmpty == false
+        let isCGI = environment.value(of: "REQUEST_METHOD") != nil
         if let (name, text) = value(isCGI ? ["http_proxy"] : ["HTTP_PROXY", "http_proxy"]) {
             http = try ProxyAddress(parsing: text, variable: name)
         }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import RegistryClient
 
 /// Finds the files of containers-registries.conf(5) as Podman, Skopeo and Buildah do, and puts together what they say.
 struct RegistriesConfFiles: Sendable {
@@ -29,20 +30,14 @@ struct RegistriesConfFiles: Sendable {
     ///
     /// - Throws: ``RegistriesConf/Failure`` for a folder that cannot be read.
     func paths() throws(RegistriesConf.Failure) -> [String] {
-        if let path = environment[Self.variable], !path.isEmpty { return [path] }
-        let userFolder = userFolder
+        if let path = environment.value(of: Self.variable) { return [path] }
+        let userFolder = environment.settingsFolder.map { $0 + "/containers" }
         if let file = userFolder.map({ "\($0)/\(Self.name)" }), FileManager.default.fileExists(atPath: file) {
             return [file] + (try dropIns(in: userFolder))
         }
         let file = "\(systemFolder)/\(Self.name)"
         let main = FileManager.default.fileExists(atPath: file) ? [file] : []
         return main + (try dropIns(in: systemFolder)) + (try dropIns(in: userFolder))
-    }
-
-    private var userFolder: String? {
-        let configuration = environment["XDG_CONFIG_HOME"].flatMap { $0.isEmpty ? nil : $0 }
-        let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 + "/.config" }
-        return (configuration ?? home).map { $0 + "/containers" }
     }
 
     private func dropIns(in folder: String?) throws(RegistriesConf.Failure) -> [String] {

@@ -45,7 +45,7 @@ package struct CredentialFiles: Sendable {
         named: String?,
         environment: [String: String]
     ) throws(CredentialsError) -> String {
-        if let path = named ?? environment["REGISTRY_AUTH_FILE"]?.nonEmpty ?? docker(environment) { return path }
+        if let path = named ?? environment.value(of: "REGISTRY_AUTH_FILE") ?? docker(environment) { return path }
         throw CredentialsError(
             operation: "storing credentials in",
             path: "~/.docker/config.json",
@@ -56,20 +56,18 @@ package struct CredentialFiles: Sendable {
     private static func places(named: String?, environment: [String: String]) -> [Place] {
         if let named { return [Place(path: named, isNamed: true)] }
         // It may be where the first login is to put them.
-        if let path = environment["REGISTRY_AUTH_FILE"]?.nonEmpty { return [Place(path: path)] }
-        let home = environment["HOME"]?.nonEmpty
-        let session = environment["XDG_RUNTIME_DIR"]?.nonEmpty.map { $0 + "/containers/auth.json" }
-        let user = (environment["XDG_CONFIG_HOME"]?.nonEmpty ?? home.map { $0 + "/.config" })
+        if let path = environment.value(of: "REGISTRY_AUTH_FILE") { return [Place(path: path)] }
+        let session = environment.value(of: "XDG_RUNTIME_DIR").map { $0 + "/containers/auth.json" }
         return [
             Place(path: session ?? "/run/containers/\(getuid())/auth.json"),
-            user.map { Place(path: $0 + "/containers/auth.json") },
+            environment.settingsFolder.map { Place(path: $0 + "/containers/auth.json") },
             docker(environment).map { Place(path: $0) },
-            home.map { Place(path: $0 + "/.dockercfg", isLegacy: true) },
+            environment.value(of: "HOME").map { Place(path: $0 + "/.dockercfg", isLegacy: true) },
         ].compactMap(\.self)
     }
 
     private static func docker(_ environment: [String: String]) -> String? {
-        let folder = environment["DOCKER_CONFIG"]?.nonEmpty ?? environment["HOME"]?.nonEmpty.map { $0 + "/.docker" }
+        let folder = environment.value(of: "DOCKER_CONFIG") ?? environment.value(of: "HOME").map { $0 + "/.docker" }
         return folder.map { $0 + "/config.json" }
     }
 
@@ -83,9 +81,4 @@ package struct CredentialFiles: Sendable {
         }
         return Array(bytes)
     }
-}
-
-extension String {
-    /// The text, nil where there is none: an environment variable that is set to nothing says nothing.
-    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }
