@@ -27,10 +27,12 @@ struct LoginCommand: AsyncParsableCommand {
     func validate() throws { try connection.identity.requireOnlyUser(of: "login") }
 
     func run() async throws {
-        try await report.run("login") { _ in
+        try await report.run("login") { progress in
             let target = try RegistryTarget(parsing: registry)
             var connections = try connection.options(logger: report.logger)
             connections.authFile = connection.identity.authfile
+            // Nothing may be drawn over the questions.
+            progress(.awaitingApproval)
             let (username, password) = try await connection.identity.user(for: target.description)
             return try await Login(connections: connections).login(to: target, username: username, password: password)
         }

@@ -260,6 +260,9 @@ import Testing
         keyboard.write(Data("\(password)\n".utf8))
         let outcome = running.wait()
         #expect(!outcome.outputText.contains(password))
+        // Nor is anything drawn over the questions.
+        let question = try #require(outcome.outputText.firstRange(of: "User name for"))
+        #expect(!outcome.outputText[question.upperBound...].contains("working"))
         #expect(outcome.status == 0, "\(outcome.outputText)")
         #expect(outcome.outputText.contains("User name for \(registry.address): "))
         #expect(outcome.outputText.contains("Password of me: "))
