@@ -1,7 +1,8 @@
 /// Decompresses data that comes in pieces, in memory that does not depend on the data's size.
 ///
 /// One level of one compression is undone, whatever comes out of it. Memory is a few hundred KiB; what zstd adds is the
-/// window that the data asks for, of which libzstd gives 128 MiB at most.
+/// window that the data asks for, of which libzstd gives 128 MiB at most; xz its dictionary, of which libarchive gives
+/// 1 GiB at most (64 MiB with `xz -9`).
 package enum Decompression {
     /// How many times its own size data may become.
     ///
@@ -21,7 +22,7 @@ package enum Decompression {
 
     /// Decompresses.
     ///
-    /// Nothing but whole gzip members or zstd frames may be in the data, without anything after them: neither zeros nor
+    /// Nothing but whole gzip members, zstd frames or xz streams may be in the data, without anything after them: neither zeros nor
     /// other padding, which the runtimes that unpack layers refuse too.
     ///
     /// - Parameters:
@@ -47,7 +48,7 @@ package enum Decompression {
         }
         switch compression {
         case .gzip: try unsafe gunzip(path: path, from: next, into: takeWithinLimit)
-        case .zstd: try unsafe unzstd(path: path, from: next, into: takeWithinLimit)
+        case .zstd, .xz: try unsafe unfilter(compression, path: path, from: next, into: takeWithinLimit)
         }
     }
 }

@@ -4,11 +4,15 @@ package struct TarEntry: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
         case regular
         case directory
-        /// Anything else, in words: a symbolic link, a hard link, a device, …
-        case other(String)
+        /// Another name for an entry, told by its path from the archive's root.
+        case hardLink(target: String)
+        /// Another name for an entry, told by its path from the directory of the link; empty where nothing is told.
+        case symbolicLink(target: String)
+        /// Anything else: a device, a pipe or a socket.
+        case special
     }
 
-    /// The path as the archive has it: nothing is checked, nothing is normalised.
+    /// The path as the archive has it, as the target of a link is: nothing is checked, nothing is normalised.
     package let path: String
     /// What it is.
     package let kind: Kind

@@ -5,7 +5,7 @@ import Glibc
 package enum TarIndex {
     /// The most entries that an archive may have.
     package static let entryLimit = 1_000_000
-    /// The most bytes of an entry's path.
+    /// The most bytes of an entry's path, and of the path that a link leads to.
     package static let pathLimit = 4096
 
     /// Finds all entries, in the archive's order, without reading their data.
@@ -89,12 +89,11 @@ package enum TarIndex {
         guard let name = unsafe archive_entry_pathname_utf8(pointer) ?? archive_entry_pathname(pointer) else {
             throw ArchiveError(.unreadablePath, path: path)
         }
-        guard unsafe strlen(name) <= pathLimit else { throw ArchiveError(.pathTooLong(limit: pathLimit), path: path) }
-        let entryPath = unsafe String(cString: name)
+        let entryPath = try unsafe text(name, path: path)
         guard unsafe archive_entry_sparse_count(pointer) == 0 else {
             throw ArchiveError(.sparseEntry, path: path, entry: entryPath)
         }
-        let kind = unsafe kind(of: pointer)
+        let kind = try unsafe kind(of: pointer, path: path, entry: entryPath)
         return TarEntry(
             path: entryPath,
             kind: kind,
@@ -103,14 +102,36 @@ package enum TarIndex {
         )
     }
 
-    private static func kind(of entry: OpaquePointer) -> TarEntry.Kind {
-        if unsafe archive_entry_hardlink_utf8(entry) != nil { return .other("a hard link") }
-        return switch unsafe archive_entry_filetype(entry) {
-        case drayage_file_type_regular(): .regular
-        case drayage_file_type_directory(): .directory
-        case drayage_file_type_link(): .other("a symbolic link")
-        default: .other("a device, a pipe or a socket")
+    private static func kind(
+        of entry: OpaquePointer,
+        path: String,
+        entry entryPath: String
+    ) throws(ArchiveError) -> TarEntry.Kind {
+        if let target = unsafe archive_entry_hardlink_utf8(entry) ?? archive_entry_hardlink(entry) {
+            return .hardLink(target: try unsafe text(target, path: path, entry: entryPath))
         }
+        switch unsafe archive_entry_filetype(entry) {
+        case drayage_file_type_regular(): return .regular
+        case drayage_file_type_directory(): return .directory
+        case drayage_file_type_link():
+            guard let target = unsafe archive_entry_symlink_utf8(entry) ?? archive_entry_symlink(entry) else {
+                return .symbolicLink(target: "")
+            }
+            return .symbolicLink(target: try unsafe text(target, path: path, entry: entryPath))
+        default: return .special
+        }
+    }
+
+    /// The text of a path, within the limit.
+    private static func text(
+        _ name: UnsafePointer<CChar>,
+        path: String,
+        entry: String? = nil
+    ) throws(ArchiveError) -> String {
+        guard unsafe strlen(name) <= pathLimit else {
+            throw ArchiveError(.pathTooLong(limit: pathLimit), path: path, entry: entry)
+        }
+        return unsafe String(cString: name)
     }
 
     private static func endOfData(of entry: TarEntry, path: String) throws(ArchiveError) -> Int64 {

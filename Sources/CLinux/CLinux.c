@@ -2,9 +2,12 @@
 
 #include "CLinux.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 // Two locks on two ranges, because neither kind does both jobs: an open-file-description lock also keeps two users in
@@ -52,6 +55,26 @@ ssize_t linux_copy_file_range(int from, int64_t from_offset, int to, int64_t to_
 
 int linux_sync_file_system(int fd) {
     return syncfs(fd);
+}
+
+int linux_memory_file(void) {
+    return memfd_create("drayage", MFD_CLOEXEC);
+}
+
+int linux_unnamed_file(const char *directory) {
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    // An old kernel takes it for an attempt to open the directory for writing.
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
+    char name[4096];
+    // Six of them, which mkostemp replaces.
+    int length = snprintf(name, sizeof name, "%s/.drayage-" "XX" "XX" "XX", directory);
+    if (length < 0 || (size_t)length >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0) unlink(name);
+    return fd;
 }
 
 int linux_terminal_columns(int fd) {

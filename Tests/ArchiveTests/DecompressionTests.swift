@@ -44,18 +44,21 @@ import Testing
         switch compression {
         case .gzip: try Gzip.compress(bytes)
         case .zstd: try Zstd.compress(bytes)
+        case .xz: try Command("xz", ["-0c"], input: bytes).check().output
         }
     }
 
+    static let all: [Compression] = [.gzip, .zstd, .xz]
+    /// Those of layers.
     static let both: [Compression] = [.gzip, .zstd]
 
-    @Test(arguments: both, [1, 7, 1000, 128 << 10, 1 << 20])
+    @Test(arguments: all, [1, 7, 1000, 128 << 10, 1 << 20])
     func `data comes out whatever pieces it is given in`(compression: Compression, pieceLength: Int) throws {
         let data = try Self.compress(Self.content, compression)
         #expect(try decompress(data, compression, pieceLength: pieceLength) == Self.content)
     }
 
-    @Test(arguments: both) func `several members or frames are one content`(compression: Compression) throws {
+    @Test(arguments: all) func `several members or frames are one content`(compression: Compression) throws {
         // The second one's content ends with a buffer of ours, the third one has none.
         let parts = [Self.content, [UInt8](repeating: 1, count: 128 << 10), [], Array("end".utf8)]
         let data = try parts.flatMap { try Self.compress($0, compression) }
@@ -64,11 +67,11 @@ import Testing
         }
     }
 
-    @Test(arguments: both) func `the content may be empty`(compression: Compression) throws {
+    @Test(arguments: all) func `the content may be empty`(compression: Compression) throws {
         #expect(try decompress(try Self.compress([], compression), compression) == [])
     }
 
-    @Test(arguments: both) func `only one level is undone`(compression: Compression) throws {
+    @Test(arguments: all) func `only one level is undone`(compression: Compression) throws {
         let once = try Self.compress(Self.content, compression)
         #expect(try decompress(try Self.compress(once, compression), compression) == once)
     }
@@ -86,6 +89,17 @@ import Testing
         // And in the second of two.
         let reason = try damage(large + data.dropLast(3), compression)
         #expect(reason == (compression == .gzip ? "it ends early" : "Truncated zstd input"))
+    }
+
+    @Test func `xz that is cut or has a flipped bit is refused`() throws {
+        let data = try Self.compress(Self.content, .xz)
+        for length in [1, 5, 6, 12, 1000, 100_000, data.count - 1] {
+            #expect(try damage(Array(data[..<length]), .xz) != nil, "\(length)")
+        }
+        var flipped = data
+        flipped[100_000] ^= 1
+        #expect(try damage(flipped, .xz) != nil)
+        #expect(try damage(data + Array("junk".utf8), .xz) != nil)
     }
 
     @Test(arguments: both) func `a flipped bit is found`(compression: Compression) throws {
@@ -112,7 +126,7 @@ import Testing
         }
     }
 
-    @Test(arguments: both) func `more than the limit does not come out`(compression: Compression) throws {
+    @Test(arguments: all) func `more than the limit does not come out`(compression: Compression) throws {
         let data = try Self.compress(Self.content, compression)
         #expect(try decompress(data, compression, limit: 500_000) == Self.content)
         let error = try #require(throws: ArchiveError.self) { try decompress(data, compression, limit: 499_999) }

@@ -67,8 +67,7 @@ extension Testing.Tag {
         let kinds = try index("x.tar").map(\.kind)
         #expect(
             kinds == [
-                .regular, .other("a symbolic link"), .other("a hard link"), .other("a device, a pipe or a socket"),
-                .directory,
+                .regular, .symbolicLink(target: "file"), .hardLink(target: "file"), .special, .directory,
             ]
         )
     }
@@ -179,6 +178,15 @@ extension Testing.Tag {
         let header = Self.paxHeader(["path": String(repeating: "long/", count: 900)])
         let error = try failure(header + TarBytes.archive([TarBytes.File("short", [1])]))
         #expect(error.code == .pathTooLong(limit: TarIndex.pathLimit))
+    }
+
+    @Test(arguments: ["1", "2"])
+    func `a link's target beyond the limit is refused`(type: String) throws {
+        let header = Self.paxHeader(["linkpath": String(repeating: "long/", count: 900)])
+        let link = TarBytes.header(path: "link", byteCount: 0, type: Character(type), link: "x")
+        let error = try failure(header + link + TarBytes.end)
+        #expect(error.code == .pathTooLong(limit: TarIndex.pathLimit))
+        #expect(error.entry == "link")
     }
 
     @Test func `an archive of twenty thousand entries is indexed without reading its data`() throws {

@@ -32,6 +32,13 @@ ssize_t linux_copy_file_range(int from, int64_t from_offset, int to, int64_t to_
 /// syncfs(2): brings to disk all of the file system that the file or the directory is on, and waits for it.
 int linux_sync_file_system(int fd);
 
+/// memfd_create(2): a file in memory that has no name and is gone with its last descriptor.
+int linux_memory_file(void);
+
+/// A file of `directory` that has no name there and is gone with its last descriptor: open(2) with O_TMPFILE, or where the
+/// file system lacks that, one that loses its name at once.
+int linux_unnamed_file(const char *directory);
+
 /// The number of columns of the terminal behind `fd`, 0 where it is none.
 int linux_terminal_columns(int fd);
 
