@@ -28,13 +28,19 @@ public struct Descriptor: Hashable, Sendable, Codable {
     }
 
     /// Puts a descriptor together.
-    public init(mediaType: MediaType, digest: Digest, size: Int64, annotations: [String: String]? = nil) {
+    public init(
+        mediaType: MediaType,
+        digest: Digest,
+        size: Int64,
+        annotations: [String: String]? = nil,
+        platform: Platform? = nil
+    ) {
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
         self.annotations = annotations
+        self.platform = platform
         urls = nil
-        platform = nil
         artifactType = nil
     }
 
@@ -59,6 +65,11 @@ public struct Descriptor: Hashable, Sendable, Codable {
 
     /// Whether this is a layer that is fetched from its maker and that registries do not hold.
     package var isForeignLayer: Bool { mediaType.isNondistributable && urls?.isEmpty == false }
+
+    /// What this child of an index is an attestation of, as BuildKit notes it; nil where it does not.
+    package var attestedDigest: Digest? {
+        annotations?["vnd.docker.reference.digest"].flatMap { try? Digest(parsing: $0) }
+    }
 
     /// Whether BuildKit marked this child of an index as the attestation of another.
     package var isAttestation: Bool {

@@ -34,6 +34,21 @@ package struct Document: Sendable {
         return manifest.blobs
     }
 
+    /// The layers directly beneath that are fetched from their makers, where this is a manifest.
+    package var foreignLayers: [Descriptor] {
+        guard case .manifest(let manifest) = content else { return [] }
+        return manifest.foreignLayers
+    }
+
+    /// What it refers to, where it is a signature, an attestation or another referrer.
+    package var subject: Descriptor? {
+        switch content {
+        case .manifest(let manifest): manifest.subject
+        case .index(let index): index.subject
+        case .opaque: nil
+        }
+    }
+
     /// Reads a document.
     ///
     /// - Parameters:

@@ -9,6 +9,9 @@ package struct ImageManifest: Hashable, Sendable {
     /// What this manifest refers to, where it is a signature, an attestation or another referrer.
     package let subject: Descriptor?
 
+    /// The layers that are fetched from their makers, and that registries need not hold.
+    package var foreignLayers: [Descriptor] { layers.filter(\.isForeignLayer) }
+
     /// The blobs that a registry holds for it: the config, and the layers that may be distributed.
     package var blobs: [Descriptor] { [config] + layers.filter { !$0.isForeignLayer } }
 }
