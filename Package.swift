@@ -36,10 +36,12 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CLinux"),
 
         .target(name: "OCI", dependencies: ["CLibCrypto"], swiftSettings: sourceSettings),
         .target(name: "Archive", dependencies: ["CLibArchive", "CZlib"], swiftSettings: sourceSettings),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: sourceSettings),
         .target(name: "ImageLayout", dependencies: ["OCI", "Archive", "CLinux"], swiftSettings: sourceSettings),
         .target(
             name: "RegistryClient",
@@ -72,7 +74,7 @@ let package = Package(
         .target(
             name: "Drayage",
             dependencies: [
-                "OCI", "ImageLayout", "RegistryClient", "RegistryServer", "RegistryDirectory",
+                "OCI", "ImageLayout", "RegistryClient", "RegistryServer", "RegistryDirectory", "YAML",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: sourceSettings
@@ -110,6 +112,7 @@ let package = Package(
         ),
         .testTarget(name: "OCITests", dependencies: ["OCI", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ArchiveTests", dependencies: ["Archive", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "ImageLayoutTests", dependencies: ["ImageLayout", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "RegistryClientTests",
