@@ -31,19 +31,31 @@ struct JournalRecord {
     private struct Head: Codable {
         let requests: [LayoutRequest]
         let images: [Image]
+        /// As they are in the index; nil where there are none.
+        let referrers: [Descriptor]?
+        /// The layers in it that are fetched from their makers; nil where there are none.
+        let foreignLayers: [Digest]?
         /// The types, digests and sizes of the documents, whose bytes follow in this order.
         let documents: [Descriptor]
     }
 
     private struct Image: Codable {
         let name: String
+        /// As it is in the index.
         let descriptor: Descriptor
     }
 
     /// The bytes, with a digest of them before.
     func encoded() throws(LayoutError) -> [UInt8] {
-        let images = plan.images.map { Image(name: $0.name, descriptor: $0.descriptor) }
-        let head = Head(requests: requests, images: images, documents: plan.documents.map(\.descriptor))
+        let images = plan.images.map { Image(name: $0.name, descriptor: $0.entry) }
+        let foreign = Set(plan.documents.flatMap(\.foreignLayers).filter(plan.foreignLayers.contains).map(\.digest))
+        let head = Head(
+            requests: requests,
+            images: images,
+            referrers: plan.referrers.isEmpty ? nil : plan.referrers.map(\.entry),
+            foreignLayers: foreign.isEmpty ? nil : foreign.sorted(),
+            documents: plan.documents.map(\.descriptor)
+        )
         var bytes = try deterministicJSON(head) + [UInt8(ascii: "\n")]
         for document in plan.documents { bytes += document.bytes }
         guard bytes.count <= Self.byteLimit else { throw LayoutError(.tooLarge, .planning, path: nil) }
@@ -81,9 +93,21 @@ struct JournalRecord {
                 documents[document.descriptor.digest] = document
                 rest = rest.dropFirst(Int(descriptor.size))
             }
-            let images = head.images.map { LayoutImage(name: $0.name, descriptor: $0.descriptor) }
+            let images = head.images.map { image in
+                LayoutImage(
+                    name: image.name,
+                    descriptor: image.descriptor.bare,
+                    subset: .init(image.descriptor.annotations)
+                )
+            }
             requests = head.requests
-            plan = try LayoutPlan(images: images, documents: documents)
+            let referrers = (head.referrers ?? []).compactMap { LayoutReferrer($0, document: nil) }
+            plan = try LayoutPlan(
+                images: images,
+                referrers: referrers,
+                documents: documents,
+                foreignLayers: .some(Set(head.foreignLayers ?? []))
+            )
         } catch {
             // Written by a version that planned in another way.
             return nil

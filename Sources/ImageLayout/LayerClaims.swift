@@ -38,8 +38,7 @@ package struct LayerClaims: Sendable {
             )
             diffIDs = nil
         }
-        // A layer that is not in the bundle has its place among the others all the same.
-        for (place, layer) in manifest.layers.enumerated() where !layer.isForeignLayer {
+        for (place, layer) in manifest.layers.enumerated() {
             let claim = Claim(
                 compression: layer.mediaType.compression,
                 manifest: digest,
@@ -91,10 +90,10 @@ extension LayoutReader {
     }
 
     private func config(_ digest: Digest, _ claims: inout LayerClaims) -> ImageConfig? {
-        guard let range = range(of: digest) else { return nil }
+        guard let count = byteCount(of: digest) else { return nil }
         do throws(DocumentError) {
-            guard range.count <= ImageConfig.byteLimit else {
-                throw DocumentError(.configTooLarge(byteCount: range.count))
+            guard count <= ImageConfig.byteLimit else {
+                throw DocumentError(.configTooLarge(byteCount: Int(count)))
             }
             // Whoever verifies the blob itself hears why it cannot be read.
             guard let bytes = try? bytes(of: digest, limit: ImageConfig.byteLimit) else { return nil }

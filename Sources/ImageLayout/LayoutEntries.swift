@@ -4,11 +4,20 @@ import OCI
 
 /// The entries of a bundle, by what they are.
 struct LayoutEntries {
-    /// Where the data of each blob lies.
+    /// Where the data of each blob lies, where this is an OCI image layout.
     private(set) var blobs: [Digest: Range<Int64>] = [:]
+    /// The entries of what `docker save` wrote; nil where this is an OCI image layout.
+    private(set) var docker: DockerEntries?
     private var files: [String: Range<Int64>] = [:]
 
-    /// Reads the tar headers, and refuses what no layout has or what leads out of it.
+    /// Reads the tar headers, and tells what the archive is.
+    ///
+    /// An archive that is both, as Docker makes them since version 25, is a layout. Only where its index is empty the list
+    /// beside it counts: for images without a tag, Docker 25 wrote the one and not the other.
+    ///
+    /// - Parameter file: the bundle.
+    /// - Throws: ``LayoutError`` when it is neither, when an entry leads out of it or is there twice, or when it is a layout
+    ///   and has an entry that no layout has.
     init(of file: OpenFile) throws(LayoutError) {
         let entries: [TarEntry]
         do {
@@ -16,15 +25,21 @@ struct LayoutEntries {
         } catch {
             throw file.error(.archive(error))
         }
-        var seen: Set<String> = []
+        var found: [(path: String, entry: TarEntry)] = []
         for entry in entries {
-            guard let path = try Self.filePath(entry, file) else { continue }
-            guard seen.insert(path).inserted else {
-                throw LayoutError(.duplicateEntry, .reading, path: file.path, entry: entry.path)
-            }
-            add(path, entry.offset..<(entry.offset + entry.byteCount))
+            if let path = try Self.filePath(entry, file) { found.append((path, entry)) }
         }
-        try checkMarker(in: file)
+        let names = Set(found.map(\.path)).intersection(LayoutPath.markers)
+        if names.isSuperset(of: [LayoutPath.layout, LayoutPath.index]) || names == [LayoutPath.layout] {
+            try addLayout(found, file)
+            if names.contains(LayoutPath.dockerManifest), try isIndexEmpty(in: file) {
+                (docker, blobs) = (try DockerEntries(found, in: file), [:])
+            }
+        } else if names.contains(LayoutPath.dockerManifest) || names.contains(LayoutPath.dockerRepositories) {
+            docker = try DockerEntries(found, in: file)
+        } else {
+            throw file.error(.notLayout(reason: Self.reason(found.map(\.path))))
+        }
     }
 
     /// Reads `index.json`.
@@ -32,67 +47,114 @@ struct LayoutEntries {
         guard let range = files[LayoutPath.index] else {
             throw file.error(.notLayout(reason: "it has no \(LayoutPath.index)"))
         }
-        return try Self.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit, in: file)
+        return try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
     }
 
-    private mutating func add(_ path: String, _ range: Range<Int64>) {
-        if let digest = LayoutPath.digest(ofBlob: path) {
-            blobs[digest] = range
-        } else if [LayoutPath.layout, LayoutPath.index, LayoutPath.dockerManifest].contains(path) {
-            files[path] = range
+    private mutating func addLayout(_ found: [(path: String, entry: TarEntry)], _ file: OpenFile) throws(LayoutError) {
+        var seen: Set<String> = []
+        for (path, entry) in found {
+            if let kind = entry.kind.irregularText {
+                throw file.error(.unsupportedEntry(kind: kind), entry: entry.path)
+            }
+            guard seen.insert(path).inserted else { throw file.error(.duplicateEntry, entry: entry.path) }
+            if let digest = LayoutPath.digest(ofBlob: path) {
+                blobs[digest] = entry.range
+            } else if [LayoutPath.layout, LayoutPath.index].contains(path) {
+                files[path] = entry.range
+            }
         }
+        try checkMarker(in: file)
     }
 
     private func checkMarker(in file: OpenFile) throws(LayoutError) {
         guard let range = files[LayoutPath.layout] else {
-            let isDocker = files[LayoutPath.dockerManifest] != nil
-            throw file.error(
-                .notLayout(
-                    reason: isDocker
-                        ? "it is a Docker archive without OCI content; save it with Docker 25 or later"
-                        : "it has no \(LayoutPath.layout)"
-                )
-            )
+            throw file.error(.notLayout(reason: "it has no \(LayoutPath.layout)"))
         }
-        let marker: LayoutMarker = try Self.decode(LayoutPath.layout, range, limit: 64 << 10, in: file)
-        guard marker.imageLayoutVersion.hasPrefix("1.0.") else {
-            throw file.error(.unsupportedVersion(marker.imageLayoutVersion))
-        }
+        let marker: LayoutMarker = try file.decode(LayoutPath.layout, range, limit: LayoutMarker.byteLimit)
+        try marker.check(in: file)
     }
 
-    /// The normalised path of a regular file; nil for a directory.
+    private func isIndexEmpty(in file: OpenFile) throws(LayoutError) -> Bool {
+        guard let range = files[LayoutPath.index] else { return false }
+        let index: IndexEntries = try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
+        return index.manifests?.isEmpty != false
+    }
+
+    /// What would make it one of the two, and what is there instead.
+    private static func reason(_ paths: [String]) -> String {
+        let expected = "it has neither \(LayoutPath.layout) nor the \(LayoutPath.dockerManifest) of docker save"
+        guard let first = paths.first else { return "\(expected); it has no files" }
+        return "\(expected); it has \(first.printableExcerpt)" + (paths.count > 1 ? " and \(paths.count - 1) more" : "")
+    }
+
+    /// The normalised path of an entry; nil for a directory.
     private static func filePath(_ entry: TarEntry, _ file: OpenFile) throws(LayoutError) -> String? {
-        if case .other(let kind) = entry.kind {
-            throw LayoutError(.unsupportedEntry(kind: kind), .reading, path: file.path, entry: entry.path)
-        }
         var path = entry.path
         if entry.kind == .directory {
             if path.hasSuffix("/") { path.removeLast() }
-            // The layout's own root.
+            // The archive's own root.
             if path == "." { return nil }
         }
-        guard let normalized = LayoutPath.normalized(path) else {
-            throw LayoutError(.unsafePath, .reading, path: file.path, entry: entry.path)
-        }
+        guard let normalized = LayoutPath.normalized(path) else { throw file.error(.unsafePath, entry: entry.path) }
         return entry.kind == .directory ? nil : normalized
     }
+}
 
-    private static func decode<Value: Decodable>(
-        _ entry: String,
-        _ range: Range<Int64>,
-        limit: Int,
-        in file: OpenFile
-    ) throws(LayoutError) -> Value {
-        guard range.count <= limit else {
-            let code = LayoutError.Code.tooManyBytes(Int64(range.count), limit: limit)
-            throw LayoutError(code, .reading, path: file.path, entry: entry)
+/// The file `index.json` as far as it tells whether it has entries.
+private struct IndexEntries: Decodable {
+    /// Nil where it is null, which no layout may have.
+    let manifests: [Entry]?
+
+    struct Entry: Decodable {}
+}
+
+extension LayoutPath {
+    /// What Docker before version 1.10 had in the place of `manifest.json`.
+    static let dockerRepositories = "repositories"
+    /// The files by which the forms of archives are told apart.
+    fileprivate static let markers: Set = [layout, index, dockerManifest, dockerRepositories]
+}
+
+extension TarEntry {
+    /// Where its data lies.
+    var range: Range<Int64> { offset..<(offset + byteCount) }
+}
+
+extension TarEntry.Kind {
+    /// What it is in words where it is neither a file nor a directory.
+    fileprivate var irregularText: String? {
+        switch self {
+        case .regular, .directory: nil
+        case .hardLink: "a hard link"
+        case .symbolicLink: "a symbolic link"
+        case .special: "a device, a pipe or a socket"
         }
-        let bytes = try file.bytes(in: range)
+    }
+}
+
+extension OpenFile {
+    /// An error of an entry of this file.
+    func error(_ code: LayoutError.Code, entry: String) -> LayoutError {
+        LayoutError(code, operation, path: path, entry: entry)
+    }
+
+    /// Reads an entry of at most `limit` bytes that is JSON.
+    func decode<Value: Decodable>(_ entry: String, _ range: Range<Int64>, limit: Int) throws(LayoutError) -> Value {
+        try decode(try bytes(of: entry, range, limit: limit), entry: entry)
+    }
+
+    /// Reads an entry of at most `limit` bytes.
+    func bytes(of entry: String, _ range: Range<Int64>, limit: Int) throws(LayoutError) -> [UInt8] {
+        guard range.count <= limit else { throw error(.tooManyBytes(Int64(range.count), limit: limit), entry: entry) }
+        return try bytes(in: range)
+    }
+
+    /// Decodes an entry that is JSON.
+    func decode<Value: Decodable>(_ bytes: [UInt8], entry: String) throws(LayoutError) -> Value {
         do {
             return try JSONDecoder().decode(Value.self, from: Data(bytes))
         } catch {
-            let code = LayoutError.Code.unreadable(reason: Self.reason(of: error))
-            throw LayoutError(code, .reading, path: file.path, entry: entry)
+            throw self.error(.unreadable(reason: Self.reason(of: error)), entry: entry)
         }
     }
 

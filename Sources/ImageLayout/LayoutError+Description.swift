@@ -18,7 +18,7 @@ extension LayoutError {
     }
 
     private var cause: String {
-        planningCause ?? writingCause ?? damage ?? readingCause
+        planningCause ?? writingCause ?? damage ?? dockerCause ?? readingCause
     }
 
     private var planningCause: String? {
@@ -53,6 +53,8 @@ extension LayoutError {
         case .replaced: "another program replaced it just now"
         case .notContinuable(let reason):
             "an interrupted bundle cannot be gone on with: \(reason); remove it to start over"
+        case .notRepairable(let reason):
+            "\(reason); only a bundle in a plain tar can be repaired: make one of it with drayage bundle --from"
         default: nil
         }
     }
@@ -68,12 +70,32 @@ extension LayoutError {
         case .tooManyParts(let limit):
             "its images have more than \(limit) manifests and blobs, each counted for each image"
         case .unreadable(let reason): "it cannot be read: \(reason.printable)"
+        case .changed: "it changed while it was being read"
         case .endsEarly(let offset): "it ended at byte \(offset) while it was being read"
         case .notRegularFile(let kind): "it is \(kind); a bundle is a file"
         case .system(self.operation.rawValue, let errno): errorText(errno)
         case .system(let operation, let errno): "\(operation): \(errorText(errno))"
         case .digest(let reason): reason.printable
         default: "\(code)".printable
+        }
+    }
+
+    private var dockerCause: String? {
+        switch code {
+        case .missingEntry(let path): "it needs \(path.printableExcerpt), which is not in the archive"
+        case .linkLeadsOut: "it is a link that leads out of the archive"
+        case .tooManyLinks(let limit): "it leads through more than \(limit) links"
+        case .parentLoop(let id): "the layer \(id.printableExcerpt) is its own ancestor"
+        case .tooManyLayers(let limit): "an image has more than \(limit) layers"
+        case .tooManyDocumentBytes(let limit): "the configs and manifests of its images have more than \(limit) bytes"
+        case .differentLayerCounts(let layers, let diffIDs):
+            "the archive has \(layers) layers for it, and it is the config of an image of \(diffIDs)"
+        case .unsupportedCompression(let name):
+            "it is compressed with \(name), which a layer of an image must not be; load it with Docker and push it from there"
+        case .invalidName(let error): error.description
+        case .nameWithDigest(let name):
+            "\(name.printableExcerpt) has a digest, which cannot be that of an image of a Docker archive"
+        default: nil
         }
     }
 

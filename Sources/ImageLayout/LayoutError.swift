@@ -41,8 +41,13 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
         /// A partial file that no interrupted run of ours left, or that has been damaged since, in words.
         case notContinuable(reason: String)
 
+        /// What makes it nothing that can be put right in its place, in words.
+        case notRepairable(reason: String)
+
         // Reading.
         case archive(ArchiveError)
+        /// The file became another one while it was read.
+        case changed
         case unsafePath
         case duplicateEntry
         /// An entry that is neither a file nor a directory, in words.
@@ -54,6 +59,24 @@ package struct LayoutError: Error, Hashable, Sendable, CustomStringConvertible {
         case unreadable(reason: String)
         /// The images have more manifests and blobs than are looked at.
         case tooManyParts(limit: Int)
+        /// An entry of a Docker archive that another names and that is not there.
+        case missingEntry(String)
+        /// A link that leads out of the archive.
+        case linkLeadsOut
+        /// Links that lead to each other in a circle, or nearly so.
+        case tooManyLinks(limit: Int)
+        /// An image's layers in a Docker archive that are their own ancestors; the id of one.
+        case parentLoop(String)
+        case tooManyLayers(limit: Int)
+        /// The configs and manifests of a Docker archive are too much together.
+        case tooManyDocumentBytes(limit: Int)
+        /// How many layers a Docker archive has for an image, and of how many its config says what they hold.
+        case differentLayerCounts(layers: Int, diffIDs: Int)
+        /// A compression that no layer may have; its name.
+        case unsupportedCompression(String)
+        /// What a Docker archive gives for a name is none.
+        case invalidName(ReferenceError)
+        case nameWithDigest(String)
         /// The file became shorter while it was read.
         case endsEarly(at: Int64)
 
@@ -120,7 +143,8 @@ extension LayoutError {
     package var isContentDamage: Bool {
         switch code {
         case .archive(let error): error.isDamage
-        case .endsEarly, .duplicateEntry, .conflictingNames: operation == .reading
+        case .endsEarly, .duplicateEntry, .conflictingNames, .missingEntry, .parentLoop, .differentLayerCounts:
+            operation == .reading
         default: code.damagedDigest != nil
         }
     }

@@ -6,17 +6,28 @@ package struct LayoutImage: Hashable, Sendable {
     package let name: String
     /// Its manifest or index.
     package let descriptor: Descriptor
+    /// What is there of it; nil for all.
+    package let subset: LayoutSubset?
 
     /// Names an image.
-    package init(name: String, descriptor: Descriptor) {
+    package init(name: String, descriptor: Descriptor, subset: LayoutSubset? = nil) {
         self.name = name
         self.descriptor = descriptor
+        self.subset = subset
     }
+
+    /// Whether manifests that its index names are left out.
+    package var isSparse: Bool { subset.map { $0.original == nil } ?? false }
 
     /// Whether the name can name a repository.
     ///
     /// Other programs write a bare tag as the name of an image (`3.20`), which is not to be taken for a repository.
-    package var namesRepository: Bool { name.contains { "/:@".contains($0) } }
+    package var namesRepository: Bool { name.namesRepository }
+}
+
+extension String {
+    /// Whether it is more than a tag.
+    var namesRepository: Bool { contains { "/:@".contains($0) } }
 }
 
 /// The names that the specification gives to the parts of a layout.
@@ -66,4 +77,9 @@ package enum LayoutAnnotation {
     package static let repository = "dev.drayage.repository"
     /// The tag under which it was found, where it had one, as cosign's signatures do.
     package static let tag = "dev.drayage.tag"
+
+    /// The platforms that were taken of an image of which others were left out, with commas between.
+    static let platforms = "dev.drayage.platforms"
+    /// The digest of the index that the image has where it comes from, where the one here was made for these platforms.
+    static let original = "dev.drayage.original"
 }

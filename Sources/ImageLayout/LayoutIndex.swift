@@ -8,6 +8,13 @@ struct LayoutMarker: Codable {
     let imageLayoutVersion: String
 
     static let current = LayoutMarker(imageLayoutVersion: "1.0.0")
+    /// The most bytes of one that is read.
+    static let byteLimit = 64 << 10
+
+    /// Refuses a version that is not known.
+    func check(in file: OpenFile) throws(LayoutError) {
+        guard imageLayoutVersion.hasPrefix("1.0.") else { throw file.error(.unsupportedVersion(imageLayoutVersion)) }
+    }
 }
 
 /// The file `index.json`.
@@ -18,21 +25,24 @@ struct LayoutIndex: Codable {
     let mediaType: MediaType?
     let manifests: [Descriptor]
 
-    /// One entry for each image, in the order given, under its name in both annotations.
-    init(images: [LayoutImage]) {
+    /// One entry for each image, in the order given, under its name in both annotations; then one for each referrer.
+    init(images: [LayoutImage], referrers: [LayoutReferrer]) {
         schemaVersion = 2
         mediaType = .ociIndex
-        manifests = images.map { image in
-            Descriptor(
-                mediaType: image.descriptor.mediaType,
-                digest: image.descriptor.digest,
-                size: image.descriptor.size,
-                annotations: [
-                    LayoutAnnotation.referenceName: image.name,
-                    LayoutAnnotation.containerdName: image.name,
-                ]
-            )
-        }
+        manifests = images.map(\.entry) + referrers.map(\.entry)
+    }
+}
+
+extension LayoutImage {
+    /// As it stands in the index.
+    var entry: Descriptor {
+        let names = [LayoutAnnotation.referenceName: name, LayoutAnnotation.containerdName: name]
+        return Descriptor(
+            mediaType: descriptor.mediaType,
+            digest: descriptor.digest,
+            size: descriptor.size,
+            annotations: names.merging(subset?.annotations ?? [:]) { name, _ in name }
+        )
     }
 }
 
@@ -49,11 +59,11 @@ struct DockerImage: Encodable {
     }
 
     /// Describes a tagged image; nil where Docker could not load it.
-    init?(_ image: LayoutImage, documents: [Digest: Document]) {
+    init?(_ image: LayoutImage, documents: [Digest: Document], foreignLayers: ForeignLayers) {
         guard !image.name.contains("@"),
             let manifest = Self.choose(from: image.descriptor, documents: documents),
-            // Docker would look for the layers that a registry does not hold.
-            !manifest.layers.contains(where: \.isForeignLayer)
+            // Docker would look for the layers that are not there.
+            manifest.foreignLayers.allSatisfy(foreignLayers.contains)
         else { return nil }
         config = LayoutPath.blob(manifest.config.digest)
         repositoryTags = [image.name]

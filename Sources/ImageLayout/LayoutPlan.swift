@@ -27,6 +27,10 @@ package struct LayoutPlan: Equatable, Sendable {
     package let byteCount: Int64
     /// The images, sorted by name, each once.
     package let images: [LayoutImage]
+    /// What refers to them, each once.
+    package let referrers: [LayoutReferrer]
+    /// The layers in it that are fetched from their makers.
+    package let foreignLayers: ForeignLayers
     /// The configs and then the layers that are to be fetched, in the order of the file.
     package let blobs: [Blob]
     /// What comes before them: the layout's own files, then the manifests and indexes.
@@ -36,24 +40,36 @@ package struct LayoutPlan: Equatable, Sendable {
 
     /// Plans the bundle of some images.
     ///
-    /// Layers that are not to be distributed are left out.
-    ///
     /// - Parameters:
     ///   - images: the images; one that is named twice is folded.
-    ///   - documents: every manifest and index beneath them; others are ignored.
+    ///   - referrers: what refers to them; of what is there twice one is folded.
+    ///   - documents: every manifest and index beneath both; others are ignored.
+    ///   - foreignLayers: the layers in it that are fetched from their makers.
     /// - Throws: ``LayoutError`` when a document is missing, a name has two images, a digest two sizes, or all together
     ///   is too large for a file.
-    package init(images: [LayoutImage], documents: [Digest: Document]) throws(LayoutError) {
-        let images = try Self.folded(images)
-        let contents = try LayoutContents(images: images, documents: documents)
+    package init(
+        images: [LayoutImage],
+        referrers: [LayoutReferrer] = [],
+        documents: [Digest: Document],
+        foreignLayers: ForeignLayers = .none
+    ) throws(LayoutError) {
+        let (images, referrers) = (try Self.folded(images), referrers.folded)
+        let contents = try LayoutContents(
+            images: images,
+            referrers: referrers,
+            documents: documents,
+            foreignLayers: foreignLayers
+        )
         var end = EndOfFile()
         var known: [KnownEntry] = []
         var files = [
             (LayoutPath.layout, try deterministicJSON(LayoutMarker.current)),
-            (LayoutPath.index, try deterministicJSON(LayoutIndex(images: images))),
+            (LayoutPath.index, try deterministicJSON(LayoutIndex(images: images, referrers: referrers))),
         ]
         // Without an image for Docker the file is left out: given an empty list, docker load does nothing and succeeds.
-        let dockerImages = images.compactMap { DockerImage($0, documents: contents.documents) }
+        let dockerImages = images.compactMap {
+            DockerImage($0, documents: contents.documents, foreignLayers: foreignLayers)
+        }
         if !dockerImages.isEmpty { files.append((LayoutPath.dockerManifest, try deterministicJSON(dockerImages))) }
         files += contents.sortedDocuments.map { (LayoutPath.blob($0.descriptor.digest), $0.bytes) }
         for (path, bytes) in files {
@@ -66,6 +82,8 @@ package struct LayoutPlan: Equatable, Sendable {
             blobs.append(Blob(descriptor: descriptor, headerOffset: place.header, offset: place.data))
         }
         self.images = images
+        self.referrers = referrers
+        self.foreignLayers = foreignLayers
         self.known = known
         self.documents = contents.sortedDocuments
         self.blobs = blobs
@@ -79,7 +97,11 @@ package struct LayoutPlan: Equatable, Sendable {
 
     private static func folded(_ images: [LayoutImage]) throws(LayoutError) -> [LayoutImage] {
         var byName: [String: LayoutImage] = [:]
-        for image in images {
+        // Two may have been one index for different ones, of which the plan must not depend on which comes first.
+        let ordered = images.sorted {
+            ($0.subset?.original?.description ?? "") < ($1.subset?.original?.description ?? "")
+        }
+        for image in ordered {
             let first = byName.updateValue(image, forKey: image.name) ?? image
             guard first.descriptor.digest == image.descriptor.digest else {
                 let digests = (first.descriptor.digest, image.descriptor.digest)

@@ -26,12 +26,13 @@ extension LayoutReader {
         claims: LayerClaims,
         advanced: (_ byteCount: Int64) throws -> Void
     ) throws -> LayerFindings {
-        let range = try wholeRange(of: blob)
+        let location = try wholeLocation(of: blob)
+        let range = location.range
         let claims = claims.claims(of: blob.digest)
         let magic = range.lowerBound..<min(range.lowerBound + Int64(Compression.magicLength), range.upperBound)
-        let actual = Compression(beginning: try file.bytes(in: magic))
+        let actual = Compression(beginning: try location.file.bytes(in: magic))
         var check = LayerCheck(layer: blob.digest, claims: claims, actual: actual)
-        let pieces = FilePieces(file, range)
+        let pieces = FilePieces(location.file, range)
         defer { withExtendedLifetime(pieces) {} }
         func next() throws -> UnsafeRawBufferPointer {
             let piece = try unsafe pieces.next()

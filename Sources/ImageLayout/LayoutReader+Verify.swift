@@ -1,29 +1,38 @@
 package import OCI
 
 extension LayoutReader {
-    /// The configs and layers that the images need, each once, in the order of the file.
+    /// The configs and layers that the images need, each once, in the order of the file; of a directory in that of their
+    /// digests.
     ///
     /// Only those that are there in their size: the others are among the ``problems``.
     package var blobs: [Descriptor] {
-        var byOffset: [Int64: Descriptor] = [:]
+        var found: [Digest: Descriptor] = [:]
         for document in documents.values {
-            for blob in document.blobs {
-                if let range = ranges[blob.digest], range.count == blob.size { byOffset[range.lowerBound] = blob }
+            for blob in document.blobs + document.foreignLayers where byteCount(of: blob.digest) == blob.size {
+                found[blob.digest] = blob
             }
         }
-        return byOffset.sorted { $0.key < $1.key }.map(\.value)
+        return found.values.sorted { first, second in
+            let (one, other) = (offset(of: first), offset(of: second))
+            return one == other ? first.digest < second.digest : one < other
+        }
     }
+
+    private func offset(of blob: Descriptor) -> Int64 { range(of: blob.digest)?.lowerBound ?? 0 }
 
     /// The blobs in the file that nothing refers to, in the order of their digests.
     package var strayBlobs: [Descriptor] {
         var needed = Set(documents.keys)
         for document in documents.values {
-            for descriptor in document.children + document.blobs { needed.insert(descriptor.digest) }
+            for descriptor in document.children + document.blobs + document.foreignLayers {
+                needed.insert(descriptor.digest)
+            }
         }
         for top in images.map(\.descriptor) + unnamed { needed.insert(top.digest) }
-        return ranges.filter { !needed.contains($0.key) }.sorted { $0.key < $1.key }.map { digest, range in
-            let type = MediaType(rawValue: "application/octet-stream")
-            return Descriptor(mediaType: type, digest: digest, size: Int64(range.count))
+        return places.digests.filter { !needed.contains($0) }.sorted().compactMap { digest in
+            byteCount(of: digest).map { count in
+                Descriptor(mediaType: MediaType(rawValue: "application/octet-stream"), digest: digest, size: count)
+            }
         }
     }
 
@@ -46,22 +55,22 @@ extension LayoutReader {
     /// - Throws: what `advanced` throws, or ``LayoutError`` with `missing`, `wrongSize` or `wrongDigest`, or with the
     ///   system's reason.
     package func verify(_ blob: Descriptor, advanced: (_ byteCount: Int64) throws -> Void = { _ in }) throws {
-        let range = try wholeRange(of: blob)
+        let location = try wholeLocation(of: blob)
         let hasher = DigestHasher(algorithm: blob.digest.algorithm)
-        try file.digest(range, into: hasher, advanced: advanced)
+        try location.file.digest(location.range, into: hasher, advanced: advanced)
         let actual = try file.finish(hasher)
         guard actual == blob.digest else {
             throw file.error(.wrongDigest(expected: blob.digest, actual: actual))
         }
     }
 
-    /// Where a blob lies that is there in its size.
-    func wholeRange(of blob: Descriptor) throws(LayoutError) -> Range<Int64> {
-        guard let range = ranges[blob.digest] else { throw file.error(.missing(blob.digest)) }
-        let size = Int64(range.count)
+    /// Opens a blob that is there in its size.
+    func wholeLocation(of blob: Descriptor) throws(LayoutError) -> BlobLocation {
+        guard let location = try location(of: blob.digest) else { throw file.error(.missing(blob.digest)) }
+        let size = Int64(location.range.count)
         guard size == blob.size else {
             throw file.error(.wrongSize(blob.digest, expected: blob.size, actual: size))
         }
-        return range
+        return location
     }
 }

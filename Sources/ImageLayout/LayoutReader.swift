@@ -1,4 +1,3 @@
-import Glibc
 package import OCI
 
 /// A bundle that is open for reading.
@@ -17,12 +16,14 @@ package final class LayoutReader: Sendable {
 
     /// The bundle's name.
     package let path: String
-    /// The size of the file.
+    /// The size of the file, or of all files of the directory.
     package let byteCount: Int64
     /// The entries of the index that have a name, in its order, each once.
     package let images: [LayoutImage]
     /// The entries of the index that have none.
     package let unnamed: [Descriptor]
+    /// Those of them that refer to something.
+    package let referrers: [LayoutReferrer]
     /// Every manifest and index that is reachable and whole.
     package let documents: [Digest: Document]
     /// What is missing or damaged beneath the index, as far as opening finds out.
@@ -31,52 +32,74 @@ package final class LayoutReader: Sendable {
     /// size. A bundle with problems opens, so that they can all be told; it is not to be used for anything else.
     package let problems: [LayoutError]
 
+    /// The platforms that indexes of other programs name and that are not in it, by the image's name.
+    package let missingPlatforms: [String: [Platform]]
+    /// What it is in.
+    package let form: LayoutForm
+    /// Whether it is compressed, so that it had to be unpacked.
+    package let isCompressed: Bool
+
+    /// The file, or the directory.
     let file: OpenFile
-    let ranges: [Digest: Range<Int64>]
+    let places: LayoutBlobs
     let partLimit: Int
 
-    /// The open file, for `pread` and `sendfile` at the offsets of ``range(of:)``.
-    ///
-    /// It is open as long as the reader is.
-    package var descriptor: Int32 { file.descriptor }
-
-    /// Opens a bundle.
+    /// Opens a bundle, or what another program made: a layout in a tar file or a directory, compressed or not, or an
+    /// archive of `docker save`.
     ///
     /// - Parameters:
     ///   - path: the bundle's name.
+    ///   - naming: how images are called that have only a tag for a name, or none; nil leaves them as they are.
+    ///   - spooling: how a compressed file is unpacked.
     ///   - partLimit: the most manifests and blobs beneath the entries of the index, each counted for each of these.
-    /// - Throws: ``LayoutError`` when it cannot be opened, is no uncompressed tar file, is truncated, has an entry that is
-    ///   there twice, leads out of the layout or is no file, is no image layout, or has too many parts.
-    package init(path: String, partLimit: Int = partLimit) throws(LayoutError) {
-        let file = try OpenFile.bundle(at: path)
-        let entries = try LayoutEntries(of: file)
-        let index = try entries.index(in: file)
-        var graph = LayoutGraph(file: file, ranges: entries.blobs, partLimit: partLimit)
-        for descriptor in index.manifests { try graph.add(descriptor) }
+    /// - Throws: ``LayoutError`` when it cannot be opened, is no tar file, is truncated, has an entry that is there twice,
+    ///   leads out of the layout or is no file, is no image layout, or has too many parts; and what `spooling` throws.
+    package init(
+        path: String,
+        naming: ImageNaming? = nil,
+        spooling: Spooling = Spooling(),
+        partLimit: Int = partLimit
+    ) throws {
+        let source = try LayoutSource(path: path, spooling: spooling)
+        var graph = LayoutGraph(file: source.root, places: source.blobs, partLimit: partLimit)
+        let index = naming?.named(source.index) ?? source.index
+        for descriptor in index { try graph.add(descriptor) }
         self.path = path
-        self.file = file
-        byteCount = try file.byteCount()
-        ranges = entries.blobs
-        images = graph.images
-        unnamed = index.manifests.filter { $0.imageName == nil }
+        file = source.root
+        (form, isCompressed, byteCount, places) = (source.form, source.isCompressed, source.byteCount, source.blobs)
+        (images, missingPlatforms) = (graph.images, graph.missingPlatforms)
+        unnamed = index.filter { $0.imageName == nil }
         documents = graph.documents
+        referrers = unnamed.compactMap { LayoutReferrer($0, document: graph.documents[$0.digest]) }
         problems = try graph.problems()
         self.partLimit = partLimit
     }
 
-    /// Where the data of a blob lies in the file; nil where it is not in it.
-    package func range(of blob: Digest) -> Range<Int64>? { ranges[blob] }
+    /// The layers in it that are fetched from their makers, and need not be there.
+    package var foreignLayers: Set<Digest> {
+        Set(documents.values.flatMap(\.foreignLayers).map(\.digest).filter { byteCount(of: $0) != nil })
+    }
+
+    /// The size of a blob; nil where it is not in it.
+    package func byteCount(of blob: Digest) -> Int64? { places.byteCount(of: blob) }
+
+    /// Where the data of a blob lies in the tar file; nil where it is not in it, or this is no tar file.
+    package func range(of blob: Digest) -> Range<Int64>? { places.range(of: blob) }
+
+    /// Opens a blob; nil where it is not in it.
+    ///
+    /// - Throws: ``LayoutError`` where it is in a file of its own, which cannot be opened or has another size by now.
+    package func location(of blob: Digest) throws(LayoutError) -> BlobLocation? { try places.location(of: blob) }
 
     /// Reads a small blob, such as a config, and verifies it.
     ///
     /// - Throws: ``LayoutError`` when it is missing, larger than `limit` bytes or not what its digest says.
     package func bytes(of blob: Digest, limit: Int) throws(LayoutError) -> [UInt8] {
-        guard let range = ranges[blob] else { throw file.error(.missing(blob)) }
-        guard range.count <= limit else {
+        if let count = byteCount(of: blob), count > limit {
             let entry = LayoutPath.blob(blob)
-            throw LayoutError(.tooManyBytes(Int64(range.count), limit: limit), .reading, path: path, entry: entry)
+            throw LayoutError(.tooManyBytes(count, limit: limit), .reading, path: path, entry: entry)
         }
-        let bytes = try file.bytes(in: range)
+        guard let bytes = try places.bytes(of: blob) else { throw file.error(.missing(blob)) }
         let actual = try file.digest(of: bytes, blob.algorithm)
         guard actual == blob else { throw file.error(.wrongDigest(expected: blob, actual: actual)) }
         return bytes
@@ -84,18 +107,6 @@ package final class LayoutReader: Sendable {
 }
 
 extension OpenFile {
-    /// Opens a bundle for reading.
-    fileprivate static func bundle(at path: String) throws(LayoutError) -> OpenFile {
-        // A pipe without a writer would block here, before it could be told to be one.
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
-            throw LayoutError(.system(operation: "opening it", errno: errno), .reading, path: path)
-        }
-        let file = OpenFile(descriptor: descriptor, path: path, operation: .reading)
-        if let kind = try file.status().irregularKind { throw file.error(.notRegularFile(kind: kind)) }
-        return file
-    }
-
     /// Digests bytes of this file.
     func digest(of bytes: [UInt8], _ algorithm: Digest.Algorithm) throws(LayoutError) -> Digest {
         do {

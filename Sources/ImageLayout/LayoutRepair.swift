@@ -14,8 +14,9 @@ package final class LayoutRepair: Sendable {
     ///
     /// - Throws: ``LayoutError`` as when it is read, with `beingRepaired` where another run does, or with the system's
     ///   reason where it cannot be written.
-    package init(path: String) throws(LayoutError) {
+    package init(path: String) throws {
         let reader = try LayoutReader(path: path)
+        try reader.requireBundleFile()
         let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw LayoutError(.system(operation: "opening it for writing", errno: errno), .writing, path: path)
@@ -38,7 +39,7 @@ package final class LayoutRepair: Sendable {
     /// The same bundle, read again: what a damaged manifest leads to is known only when that is whole.
     ///
     /// - Throws: ``LayoutError`` as when it is read, and with `replaced` where its name is another file's now.
-    package func readAgain() throws(LayoutError) -> LayoutRepair {
+    package func readAgain() throws -> LayoutRepair {
         let reader = try LayoutReader(path: reader.path)
         guard try file.status().isSameFile(as: reader.file.status()) else { throw file.error(.replaced) }
         return LayoutRepair(reader: reader, file: file)
@@ -68,4 +69,17 @@ package final class LayoutRepair: Sendable {
 
     /// Brings to disk what was written.
     package func sync() throws(LayoutError) { try file.syncData() }
+}
+
+extension LayoutReader {
+    /// Refuses what has no places in which something could be put right.
+    fileprivate func requireBundleFile() throws(LayoutError) {
+        let reason: String? =
+            switch form {
+            case .tar: isCompressed ? "it is compressed" : nil
+            case .directory: "it is a directory"
+            case .dockerArchive: "it is an archive of docker save"
+            }
+        if let reason { throw file.error(.notRepairable(reason: reason)) }
+    }
 }

@@ -11,11 +11,13 @@ extension LayoutSlot {
     /// - Returns: whether it is there, whole; false where the other bundle does not have it, or has other bytes.
     /// - Throws: what `advanced` throws, or ``LayoutError`` where a file cannot be read or written.
     package func copy(from reader: LayoutReader, advanced: (_ byteCount: Int64) throws -> Void) throws -> Bool {
-        guard let range = reader.range(of: descriptor.digest), range.count == descriptor.size else { return false }
+        guard reader.byteCount(of: descriptor.digest) == descriptor.size,
+            let source = try reader.location(of: descriptor.digest)
+        else { return false }
         let hasher = DigestHasher(algorithm: descriptor.digest.algorithm)
         // Piece by piece, so that what has been copied is read again while it is still in memory.
         try forEachPiece(of: descriptor.size) { start, count in
-            try copy(from: reader.file, at: range.lowerBound + start, to: start, count: count)
+            try copy(from: source.file, at: source.range.lowerBound + start, to: start, count: count)
             try file.digest((blob.offset + start)..<(blob.offset + start + count), into: hasher)
             try advanced(count)
         }

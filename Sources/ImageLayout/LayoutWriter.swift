@@ -83,7 +83,7 @@ package final class LayoutWriter: Sendable {
     package convenience init(continuing interrupted: InterruptedLayout, replaceExisting: Bool) throws(LayoutError) {
         let (plan, partial) = (interrupted.plan, interrupted.partial)
         try Self.checkOutput(partial.finalPath, replacesExisting: replaceExisting)
-        try partial.reserve(plan.byteCount)
+        try partial.file.reserve(plan.byteCount)
         try Self.writeSkeleton(of: plan, in: partial)
         // A run that was interrupted while it moved blobs has left some everywhere.
         try Self.writeGaps(of: plan, in: partial)
@@ -133,7 +133,7 @@ package final class LayoutWriter: Sendable {
         do throws(LayoutError) {
             if partial.path != partial.successorPath { try partial.removeSuccessor() }
             let journal = try LayoutJournal.create(record, of: partial)
-            try partial.reserve(record.plan.byteCount)
+            try partial.file.reserve(record.plan.byteCount)
             try writeSkeleton(of: record.plan, in: partial)
             return journal
         } catch {

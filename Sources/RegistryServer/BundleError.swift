@@ -43,7 +43,8 @@ package struct BundleError: Error, Hashable, Sendable, CustomStringConvertible {
         case .damaged(let problem, let others):
             "\(problem)" + (others > 0 ? " (and \(others) more; drayage verify lists them)" : "")
         case .noNamedImage: "\(path) holds no image with a name, so there is no name to serve it under"
-        case .bareTag(let name): "\(path): the image \"\(name.printable)\" has a tag for a name and no repository"
+        case .bareTag(let name):
+            "\(path): the image \"\(name.printable)\" has a tag for a name and no repository; --name says which it is"
         case .invalidName(let error): "naming an image of \(path): \(error)"
         case .nameCollision(let name, let one, let other):
             "\(one.text) and \(other.text) would both be served as \(name)"

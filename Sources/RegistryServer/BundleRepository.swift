@@ -32,7 +32,8 @@ struct BundleRepository: Sendable {
             guard documents[digest] == nil, let document = reader.documents[digest] else { continue }
             documents[digest] = number
             added.append(digest)
-            for blob in document.blobs where blobs[blob.digest] == nil { blobs[blob.digest] = number }
+            let foreign = document.foreignLayers.filter { reader.byteCount(of: $0.digest) != nil }
+            for blob in document.blobs + foreign where blobs[blob.digest] == nil { blobs[blob.digest] = number }
             pending += document.children.map(\.digest)
         }
         return added

@@ -62,14 +62,14 @@ struct BundleSources {
                     guard let tag = entry.foundAs else { continue }
                     let image = LayoutImage(name: "\(repository):\(tag)", descriptor: entry)
                     try addTag(tag, to: repository, image, reader)
-                } else if let subject = entry.subject {
+                } else if let subject = entry.annotatedSubject {
                     referrers[subject, default: []].append((entry.digest, number))
                 }
             }
         }
         for (number, reader) in readers.enumerated() {
             for (digest, document) in reader.documents where !placed.contains(digest) {
-                guard let subject = document.subject else { continue }
+                guard let subject = document.subject?.digest else { continue }
                 referrers[subject, default: []].append((digest, number))
             }
         }
@@ -107,33 +107,6 @@ extension LayoutReader {
             return try Reference(parsing: image.name)
         } catch {
             throw BundleError(code: .invalidName(error), path: path)
-        }
-    }
-}
-
-extension Descriptor {
-    /// The repository in which a referrer was found; nil where it is not said, or not understood.
-    fileprivate var foundIn: Repository? {
-        guard let text = annotations?[LayoutAnnotation.repository], let reference = try? Reference(parsing: text),
-            reference.tag == nil, reference.digest == nil
-        else { return nil }
-        return reference.repository
-    }
-
-    /// The tag under which a referrer was found.
-    fileprivate var foundAs: Tag? { annotations?[LayoutAnnotation.tag].flatMap { try? Tag(parsing: $0) } }
-
-    /// What a referrer refers to whose manifest does not say so itself.
-    fileprivate var subject: Digest? { annotations?[LayoutAnnotation.subject].flatMap { try? Digest(parsing: $0) } }
-}
-
-extension Document {
-    /// What a manifest says that it refers to.
-    fileprivate var subject: Digest? {
-        switch content {
-        case .manifest(let manifest): manifest.subject?.digest
-        case .index(let index): index.subject?.digest
-        case .opaque: nil
         }
     }
 }

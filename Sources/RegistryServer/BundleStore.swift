@@ -41,10 +41,11 @@ extension LayoutReader {
     /// Opens a blob by a descriptor of its own, which outlives the reader.
     ///
     /// - Throws: ``BundleError`` where the file was cut since it was opened: nothing would tell a client so once it was
-    ///   told the size.
-    fileprivate func openBlob(_ digest: Digest) throws(BundleError) -> OpenBlob? {
-        guard let range = range(of: digest) else { return nil }
-        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    ///   told the size; `LayoutError` where it is one of a directory, and cannot be opened.
+    fileprivate func openBlob(_ digest: Digest) throws -> OpenBlob? {
+        guard let location = try location(of: digest) else { return nil }
+        let range = location.range
+        let copy = fcntl(location.descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw failure("opening it once more") }
         let blob = OpenBlob(descriptor: copy, offset: range.lowerBound, byteCount: Int64(range.count))
         var status = stat()

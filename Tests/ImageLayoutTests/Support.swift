@@ -75,7 +75,8 @@ func handmadeBundle(_ files: [(String, [UInt8])]) -> [UInt8] {
 /// The files of a valid layout: the markers, then every blob.
 func layoutFiles(_ images: NamedImages, names: Bool = true) throws -> [(String, [UInt8])] {
     let entries = images.images.map { name, image in
-        let annotations = names ? #","annotations":{"org.opencontainers.image.ref.name":"\#(name)"}"# : ""
+        let both = #""org.opencontainers.image.ref.name":"\#(name)","io.containerd.image.name":"\#(name)""#
+        let annotations = names ? #","annotations":{\#(both)}"# : ""
         let top = image.top
         return #"{"mediaType":"\#(top.mediaType)","digest":"\#(top.digest)","size":\#(top.size)\#(annotations)}"#
     }

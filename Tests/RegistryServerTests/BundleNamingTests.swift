@@ -150,7 +150,9 @@ import Testing
         let error = #expect(throws: BundleError.self) { try BundleContent(readers: [reader], naming: withoutHost) }
         #expect(error?.code == .bareTag(name))
         #expect(
-            error?.description == "\(reader.path): the image \"\(name)\" has a tag for a name and no repository"
+            error?.description == """
+                \(reader.path): the image "\(name)" has a tag for a name and no repository; --name says which it is
+                """
         )
     }
 

@@ -95,7 +95,8 @@ import Testing
                 try #require(try store.blob(layer.digest, in: path("app"))),
                 try #require(try store.blob(layer.digest, in: path("app")))
             )
-            #expect(blobs.0.descriptor != blobs.1.descriptor && blobs.0.descriptor != reader.descriptor)
+            let own = try #require(try reader.location(of: layer.digest))
+            #expect(blobs.0.descriptor != blobs.1.descriptor && blobs.0.descriptor != own.descriptor)
             #expect(fcntl(blobs.0.descriptor, F_GETFD) & FD_CLOEXEC != 0)
             return blobs
         }

@@ -26,6 +26,31 @@ package enum BenchImages {
         }
     }
 
+    /// Writes what many teams build on one base: images that share three large layers and have two of their own each.
+    ///
+    /// - Parameters:
+    ///   - count: how many repositories, of one image each.
+    ///   - sharedByteCount: how large a shared layer is.
+    ///   - ownByteCount: how large one of their own is.
+    ///   - storage: where they go, as `bench/app-1:1` and so on.
+    /// - Returns: their names.
+    /// - Throws: ``SystemError`` when they cannot be written.
+    package static func writeApp(
+        repositories count: Int,
+        sharedByteCount: Int = 30 << 20,
+        ownByteCount: Int = 1 << 20,
+        to storage: RegistryStorage
+    ) throws -> [String] {
+        var builder = ImageBuilder(seed: 60)
+        let shared = try (0..<3).map { _ in try builder.opaqueLayer(byteCount: sharedByteCount) }
+        return try (1...max(1, count)).map { number in
+            let own = try (0..<2).map { _ in try builder.opaqueLayer(byteCount: ownByteCount) }
+            let repository = "bench/app-\(number)"
+            try storage.add(try builder.image(layers: shared + own), repository: repository, tag: "1")
+            return "\(repository):1"
+        }
+    }
+
     /// Writes repositories of five small images each, as `bench/storage-1:1` to `:5` and so on.
     ///
     /// Of 25 blobs for each repository, five are manifests, five are configs, and 15 are layers: two for each image alone,

@@ -19,7 +19,7 @@ package final class HTTPConnection: Sendable {
     ///   - timeout: after how many seconds without a byte a call fails.
     ///   - receiveByteCount: how much of what comes the system may hold, where that is to be little.
     /// - Throws: ``SystemError`` where nobody listens.
-    package init(to address: String, timeout: Int = 30, receiveByteCount: Int32? = nil) throws {
+    package init(to address: String, timeout: Int = 120, receiveByteCount: Int32? = nil) throws {
         descriptor = try LoopbackSocket.connect(to: address)
         var time = timeval(tv_sec: timeout, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {

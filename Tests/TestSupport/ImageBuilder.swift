@@ -53,14 +53,23 @@ package struct ImageBuilder: Sendable {
     }
 
     /// A layer that its maker asks not to be distributed, and that no registry holds.
-    package mutating func foreignLayer(byteCount: Int = 1024) throws -> TestBlob {
+    ///
+    /// - Parameters:
+    ///   - byteCount: its size.
+    ///   - urls: where its maker has it, given its digest.
+    /// - Returns: the layer, without its bytes.
+    /// - Throws: never, unless OpenSSL refuses.
+    package mutating func foreignLayer(
+        byteCount: Int = 1024,
+        urls: ((Digest) -> [String])? = nil
+    ) throws -> TestBlob {
         let layer = try opaqueLayer(byteCount: byteCount)
         let descriptor = Descriptor(
             mediaType: family.foreignLayer,
             digest: layer.digest,
             size: layer.descriptor.size
         )
-        let urls = ["https://layers.example.com/\(layer.digest.hex)"]
+        let urls = urls?(layer.digest) ?? ["https://layers.example.com/\(layer.digest.hex)"]
         return TestBlob(descriptor: descriptor, content: .elsewhere, diffID: layer.diffID, urls: urls)
     }
 
@@ -119,11 +128,16 @@ package struct ImageBuilder: Sendable {
     package func index(
         of children: [TestImage],
         annotations: [String: String]? = nil,
-        saysMediaType: Bool = true
+        saysMediaType: Bool = true,
+        saysPlatforms: Bool = true
     ) throws -> TestImage {
         let json = IndexJSON(
             mediaType: saysMediaType ? family.index.rawValue : nil,
-            manifests: children.map { DescriptorJSON($0) },
+            manifests: children.map { child in
+                var json = DescriptorJSON(child)
+                if !saysPlatforms { json.platform = nil }
+                return json
+            },
             annotations: annotations
         )
         return TestImage(

@@ -85,7 +85,7 @@ extension RegistryContent {
         let stored = look(repository) ?? Stored()
         let layers = (object["layers"] as? [[String: Any]] ?? []).filter { $0["urls"] == nil }
         let blobs = [object["config"] as? [String: Any]].compactMap(\.self) + layers
-        let children = object["manifests"] as? [[String: Any]] ?? []
+        let children = takesSparseIndexes ? [] : object["manifests"] as? [[String: Any]] ?? []
         for (part, known) in blobs.map({ ($0, stored.blobs) }) + children.map({ ($0, stored.manifests) }) {
             let text = part["digest"] as? String ?? ""
             guard let digest = try? Digest(parsing: text), known[digest] != nil else {

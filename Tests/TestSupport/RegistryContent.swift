@@ -51,6 +51,7 @@ package final class RegistryContent: Sendable {
     let uploadLocation: UploadLocation
     let allowsMount: Bool
     let deletion: Deletion
+    let takesSparseIndexes: Bool
 
     /// An empty registry.
     ///
@@ -59,12 +60,15 @@ package final class RegistryContent: Sendable {
     ///   - uploadLocation: how the `Location` of an upload is written.
     ///   - allowsMount: whether blobs can be mounted from one repository into another.
     ///   - deletion: what `DELETE` of a manifest does.
+    ///   - takesSparseIndexes: whether an index may name manifests that are not there.
     package init(
         pageSize: Int = 100,
         uploadLocation: UploadLocation = .relative,
         allowsMount: Bool = true,
-        deletion: Deletion = .off
+        deletion: Deletion = .off,
+        takesSparseIndexes: Bool = false
     ) {
+        self.takesSparseIndexes = takesSparseIndexes
         self.pageSize = pageSize
         self.uploadLocation = uploadLocation
         self.allowsMount = allowsMount

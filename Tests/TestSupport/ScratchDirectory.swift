@@ -5,12 +5,14 @@ package final class ScratchDirectory: Sendable {
     /// The directory's absolute path.
     package let path: String
 
-    /// Makes the directory below the system's temporary directory.
+    /// Makes the directory in memory, where the system has a roomy place for that, or below its temporary directory.
     ///
-    /// - Parameter inMemory: whether it is better in memory, if the system has a roomy place for that: for what is small,
-    ///   soon gone, and synced a thousand times by those who keep it.
+    /// What tests write is soon gone, and those who keep it sync it a thousand times: on a busy disk each time may take as
+    /// long as a test waits for an answer.
+    ///
+    /// - Parameter inMemory: whether it may be in memory: not what is large, or about the disk.
     /// - Throws: a ``SystemError`` when it cannot be made.
-    package init(inMemory: Bool = false) throws {
+    package init(inMemory: Bool = true) throws {
         let temporary = ProcessInfo.processInfo.environment["TMPDIR"] ?? "/tmp"
         let base = inMemory && Self.hasMemory ? Self.memory : temporary
         var template = Array("\(base)/drayage-test-XXXXXX".utf8CString)
@@ -22,7 +24,7 @@ package final class ScratchDirectory: Sendable {
     private static let hasMemory: Bool = {
         var status = statvfs()
         // Containers have 64 MiB there, unless they are told otherwise.
-        return statvfs(memory, &status) == 0 && status.f_bavail * status.f_frsize >= 1 << 30
+        return statvfs(memory, &status) == 0 && status.f_bavail * status.f_frsize >= 6 << 30
             && access(memory, W_OK) == 0
     }()
 

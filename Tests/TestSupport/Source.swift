@@ -9,9 +9,10 @@ package struct Source: Sendable {
     package init(
         pageSize: Int = 100,
         deletion: RegistryContent.Deletion = .off,
+        takesSparseIndexes: Bool = false,
         except fault: @escaping @Sendable (Request) -> Answer? = { _ in nil }
     ) throws {
-        let content = RegistryContent(pageSize: pageSize, deletion: deletion)
+        let content = RegistryContent(pageSize: pageSize, deletion: deletion, takesSparseIndexes: takesSparseIndexes)
         self.content = content
         registry = try ScriptedRegistry { fault($0) ?? content.answer($0) }
     }
