@@ -20,7 +20,20 @@ struct AnswerRemarks: Hashable, Sendable {
         requestID = Self.idNames.lazy.compactMap { headers.first(name: $0) }.first { !$0.isEmpty }.map {
             Self.beginning($0, Self.idLimit)
         }
-        warnings = headers["Warning"].prefix(Self.warningCountLimit).compactMap(Self.warning)
+        warnings = Array(
+            headers["Warning"].lazy.flatMap(Self.values).compactMap(Self.warning).prefix(Self.warningCountLimit)
+        )
+    }
+
+    /// The values of a field, between commas that are in no quotes.
+    private static func values(_ field: String) -> [String] {
+        var (isQuoted, isEscaped) = (false, false)
+        let values = field.utf8.split(maxSplits: warningCountLimit) { byte in
+            defer { isEscaped = isQuoted && !isEscaped && byte == UInt8(ascii: "\\") }
+            if byte == UInt8(ascii: "\""), !isEscaped { isQuoted.toggle() }
+            return byte == UInt8(ascii: ",") && !isQuoted
+        }
+        return values.map { String(decoding: $0.drop { $0 == UInt8(ascii: " ") }, as: UTF8.self) }
     }
 
     /// The text of a warning of the one kind that registries give: `299 - "text"`.

@@ -318,5 +318,5 @@ extension BlobDownload {
 
 extension HTTPResponseHead {
     /// The announced length of the body.
-    fileprivate var contentLength: Int64? { headers.first(name: "Content-Length").flatMap { Int64($0) } }
+    var contentLength: Int64? { headers.first(name: "Content-Length").flatMap { Int64($0) } }
 }

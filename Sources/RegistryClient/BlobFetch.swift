@@ -1,17 +1,19 @@
 import NIOHTTP1
 import OCI
 
-/// Fetches one blob from one repository, by one request after the other or by several at once.
+/// Fetches one blob from one repository, or a foreign layer from its maker, by one request after the other or by several at once.
 struct BlobFetch: Sendable {
     let client: RegistryClient
     let download: BlobDownload
     let blob: Descriptor
-    let repository: Repository
+    let registry: Registry
+    /// What follows the registry's base URL, or a whole URL.
+    let path: String
+    /// The repository that it is in; nil where it is its maker's.
+    let repository: Repository?
     /// Whether it needs a slot of those for large blobs.
     let isLarge: Bool
     let context: RequestContext
-
-    private var registry: Registry { client.registry(repository.registry) }
 
     // MARK: - One request after the other
 
@@ -44,10 +46,10 @@ struct BlobFetch: Sendable {
             // Through the registry each time: where it redirects to is good for a while only.
             let (request, response) = try await client.attempt(
                 .GET,
-                "/v2/\(repository.path)/blobs/\(blob.digest)",
+                path,
                 to: registry,
                 headers: asked.headers,
-                scopes: [.pull(repository)],
+                scopes: repository.map { [.pull($0)] } ?? [],
                 handling: .stream(asked),
                 context: context
             )
@@ -102,7 +104,7 @@ struct BlobFetch: Sendable {
     /// Asks for something small first: all others wait for the end of the first request to a registry, which is not to be
     /// one for gigabytes.
     private func introduce() async throws {
-        guard try await !registry.authenticator.isKnown(context) else { return }
+        guard let repository, try await !registry.authenticator.isKnown(context) else { return }
         do {
             _ = try await client.hasBlob(blob, in: repository)
         } catch let error as RegistryError where error.status != nil {
@@ -270,7 +272,7 @@ struct BlobHelpers {
 
 extension RegistryError {
     /// Whether bytes came that are others than they should be.
-    fileprivate var isDigestMismatch: Bool {
+    var isDigestMismatch: Bool {
         if case .digestMismatch = code { true } else { false }
     }
 }

@@ -1,3 +1,4 @@
+import AsyncHTTPClient
 import NIOHTTP1
 import OCI
 import Synchronization
@@ -6,11 +7,11 @@ extension BlobUpload {
     // MARK: - Sending
 
     /// Spec: distribution "Pushing a blob monolithically", POST then PUT.
-    func sendWhole() async throws { try await end(with: file.byteCount) }
+    func sendWhole() async throws { try await end(with: byteCount) }
 
     /// Spec: distribution "Pushing a blob in chunks".
     func sendChunks() async throws {
-        while let session, session.byteCount < file.byteCount {
+        while let session, session.byteCount < byteCount {
             let (start, length) = (session.byteCount, nextLength(session))
             let (request, response) = try await send(
                 .PATCH,
@@ -46,28 +47,88 @@ extension BlobUpload {
         expecting statuses: Set<Int>
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
         let start = session?.byteCount ?? 0
-        let range = FileRange(descriptor: file.descriptor, offset: file.offset + start, byteCount: length)
         session?.noteSent(to: start + length)
         let count = UploadCount(sent)
         var headers = headers
         headers.add(name: "Content-Type", value: "application/octet-stream")
         do {
-            let (request, response) = try await client.attempt(
-                method,
-                url,
-                to: registry,
-                headers: headers,
-                body: .file(range, sent: count.note),
-                scopes: [.push(repository)],
-                context: context
-            )
+            let (request, response) = try await send(method, url, headers, start..<(start + length), count)
             try response.expect(statuses, of: request, context: context)
             count.end(at: length)
             return (request, response)
         } catch {
             count.end(at: 0)
+            if let failure = error as? BlobSourceFailure { throw noteSourceFailure(failure) }
             throw (error as? RegistryError).map { noteFailure($0, length: length) } ?? error
         }
+    }
+
+    private func send(
+        _ method: HTTPMethod,
+        _ url: String,
+        _ headers: HTTPHeaders,
+        _ range: Range<Int64>,
+        _ count: UploadCount
+    ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
+        func send(_ body: HTTPRequest.Body) async throws -> (request: HTTPRequest, response: HTTPResponse) {
+            try await client.attempt(
+                method,
+                url,
+                to: registry,
+                headers: headers,
+                body: body,
+                scopes: [.push(repository)],
+                context: context
+            )
+        }
+        switch source {
+        case _ where range.isEmpty: return try await send(.bytes([]))
+        case .file(let file):
+            let part = FileRange(
+                descriptor: file.descriptor,
+                offset: file.offset + range.lowerBound,
+                byteCount: Int64(range.count)
+            )
+            return try await send(.file(part, sent: count.note))
+        case .relay(let relay, let fetch):
+            let (forwards, continuation) = AsyncStream.makeStream(of: BlobForward.self)
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await withDiscardingTaskGroup { fetches in
+                        for await forward in forwards {
+                            fetches.addTask { await Self.run(forward, fetch) }
+                        }
+                        fetches.cancelAll()
+                    }
+                }
+                defer {
+                    // Whatever waits for the other connection waits in vain now.
+                    relay.replace(by: nil)
+                    continuation.finish()
+                    group.cancelAll()
+                }
+                let body = RelayBody(relay: relay, range: range, forwards: continuation)
+                return try await send(.relay(body, sent: count.note))
+            }
+        }
+    }
+
+    private static func run(
+        _ forward: BlobForward,
+        _ fetch: @Sendable (BlobForward) async throws -> Void
+    ) async {
+        do {
+            try await fetch(forward)
+            forward.end(nil)
+        } catch is BlobForward.Ended {
+            forward.end(HTTPClientError.remoteConnectionClosed)
+        } catch {
+            forward.end(failure(of: error))
+        }
+    }
+
+    private static func failure(of error: any Error) -> any Error {
+        error is CancellationError || error is BlobSourceFailure ? error : BlobSourceFailure(underlying: error)
     }
 
     // MARK: - Asking

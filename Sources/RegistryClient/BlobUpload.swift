@@ -9,6 +9,14 @@ final class BlobUpload {
     /// What was sent was too large; something smaller may be sent at once.
     struct TooLarge: Error {}
 
+    /// Where the bytes come from.
+    enum Source {
+        /// A file, straight from it.
+        case file(FileRange)
+        /// Another registry: each request's bytes go on as they come.
+        case relay(BlobRelay, fetch: @Sendable (BlobForward) async throws -> Void)
+    }
+
     /// What is known of the session that is open.
     struct Session {
         enum Condition {
@@ -43,7 +51,7 @@ final class BlobUpload {
 
     let blob: Descriptor
     let repository: Repository
-    let file: FileRange
+    let source: Source
     let sent: @Sendable (Int64) -> Void
     let context: RequestContext
     let client: RegistryClient
@@ -64,7 +72,7 @@ final class BlobUpload {
     init(
         _ blob: Descriptor,
         to repository: Repository,
-        from file: FileRange,
+        from source: Source,
         session: UploadSession?,
         client: RegistryClient,
         context: RequestContext,
@@ -72,12 +80,20 @@ final class BlobUpload {
     ) {
         self.blob = blob
         self.repository = repository
-        self.file = file
+        self.source = source
         self.session = session.map { Session(upload: $0) }
         self.client = client
         self.context = context
         self.sent = sent
-        if let limit = sizeLimit, file.byteCount > limit { chunkSize = limit }
+        if let limit = sizeLimit, byteCount > limit { chunkSize = limit }
+    }
+
+    /// How many bytes there are to send.
+    var byteCount: Int64 {
+        switch source {
+        case .file(let range): range.byteCount
+        case .relay: blob.size
+        }
     }
 
     var registry: Registry { client.registry(repository.registry) }
@@ -105,7 +121,7 @@ final class BlobUpload {
                     let isThere = mayBeThere ? try await isThere() : false
                     mayBeThere = false
                     await cancel()
-                    move(to: isThere ? file.byteCount : 0)
+                    move(to: isThere ? byteCount : 0)
                     self.session = nil
                     if isThere { return }
                 }
@@ -153,7 +169,7 @@ final class BlobUpload {
 
     /// The length of the chunk after what is there.
     func nextLength(_ session: Session) -> Int64 {
-        min(max(chunkSize ?? file.byteCount, session.upload.minimumChunkSize), file.byteCount - session.byteCount)
+        min(max(chunkSize ?? byteCount, session.upload.minimumChunkSize), byteCount - session.byteCount)
     }
 
     // MARK: - Failures
@@ -175,12 +191,22 @@ final class BlobUpload {
         return isLost ? error.with(code: .uploadLost) : error
     }
 
+    /// Takes note that the bytes did not come.
+    ///
+    /// - Returns: what is to be thrown: where another attempt is worth it, the cause itself.
+    func noteSourceFailure(_ failure: BlobSourceFailure) -> any Error {
+        let error = failure.underlying as? RegistryError
+        session?.condition = error?.isDigestMismatch == true ? .spoiled : .uncertain
+        let isWorthIt = error.map(RetryPolicy.isRetryable) ?? (failure.underlying is HostGates.Closed)
+        return isWorthIt ? failure.underlying : failure
+    }
+
     private func noteBreak() {
         breakCount += 1
         guard breakCount == 2 else { return }
         breakCount = 0
         // A proxy may refuse what is too large for it without an answer.
-        chunkSize = size(below: min(chunkSize ?? .max, file.byteCount))
+        chunkSize = size(below: min(chunkSize ?? .max, byteCount))
     }
 
     /// The size of the chunks to follow something larger that does not get through.

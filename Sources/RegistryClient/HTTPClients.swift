@@ -6,7 +6,8 @@ import Synchronization
 
 /// The HTTP clients, one pair for each ``Route``: made when it is first gone, and all ended together.
 ///
-/// A client has one proxy. It could have its trust from each request, but would compare all certificates each time.
+/// A client has one proxy. It could have its trust from each request, but would compare all certificates each time. Hosts
+/// are many where registries send us to ever new ones, so of the pairs that nobody uses only the newest are kept.
 final class HTTPClients: Sendable {
     /// Two clients that differ in how long they wait for an answer.
     struct Pair: Sendable {
@@ -15,21 +16,76 @@ final class HTTPClients: Sendable {
         let upload: HTTPClient
     }
 
+    /// A pair, and who uses it.
+    private struct Entry {
+        let pair: Pair
+        var userCount = 0
+        var lastUse = 0
+    }
+
+    private struct State {
+        var entries: [Route.Key: Entry] = [:]
+        var useCount = 0
+        /// The first failure to end a pair.
+        var failure: (any Error)?
+    }
+
     private let configuration: RegistryClient.Configuration
-    private let pairs = Mutex<[Route.Key: Pair]>([:])
+    private let state = Mutex(State())
+    private static let pairLimit = 64
 
     init(_ configuration: RegistryClient.Configuration) { self.configuration = configuration }
 
-    /// The clients for a way.
-    func pair(for route: Route) -> Pair {
-        pairs.withLock { pairs in
-            if let pair = pairs[route.key] { return pair }
-            let pair = Pair(
-                ordinary: client(route, answerTimeout: configuration.idleTimeout),
-                upload: client(route, answerTimeout: configuration.storeTimeout)
-            )
-            pairs[route.key] = pair
-            return pair
+    /// Runs an operation with the clients for a way.
+    func withPair<Result>(for route: Route, _ operation: (Pair) async throws -> Result) async throws -> Result {
+        let (pair, superfluous) = take(route)
+        defer { state.withLock { $0.entries[route.key]?.userCount -= 1 } }
+        guard let superfluous else { return try await operation(pair) }
+        // Some hosts take their time to say farewell.
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await operation(pair))
+        } catch {
+            result = .failure(error)
+        }
+        await end(superfluous)
+        return try result.get()
+    }
+
+    /// The pair of a way, and one that makes room for it.
+    private func take(_ route: Route) -> (pair: Pair, superfluous: Pair?) {
+        state.withLock { state in
+            var superfluous: Pair?
+            if state.entries[route.key] == nil, state.entries.count >= Self.pairLimit,
+                let oldest = state.entries.filter({ $0.value.userCount == 0 }).min(by: {
+                    $0.value.lastUse < $1.value.lastUse
+                })
+            {
+                superfluous = state.entries.removeValue(forKey: oldest.key)?.pair
+            }
+            var entry = state.entries[route.key] ?? Entry(pair: makePair(for: route))
+            state.useCount += 1
+            entry.userCount += 1
+            entry.lastUse = state.useCount
+            state.entries[route.key] = entry
+            return (entry.pair, superfluous)
+        }
+    }
+
+    private func makePair(for route: Route) -> Pair {
+        Pair(
+            ordinary: client(route, answerTimeout: configuration.idleTimeout),
+            upload: client(route, answerTimeout: configuration.storeTimeout)
+        )
+    }
+
+    private func end(_ pair: Pair) async {
+        for client in [pair.upload, pair.ordinary] {
+            do {
+                try await client.shutdown()
+            } catch {
+                state.withLock { $0.failure = $0.failure ?? error }
+            }
         }
     }
 
@@ -37,15 +93,12 @@ final class HTTPClients: Sendable {
     ///
     /// - Throws: the first error, after all clients have been ended.
     func shutdown() async throws {
-        var failure: (any Error)?
-        for client in pairs.withLock({ $0.values.flatMap { [$0.upload, $0.ordinary] } }) {
-            do {
-                try await client.shutdown()
-            } catch {
-                failure = failure ?? error
-            }
+        let pairs = state.withLock { state in
+            defer { state.entries = [:] }
+            return state.entries.values.map(\.pair)
         }
-        if let failure { throw failure }
+        for pair in pairs { await end(pair) }
+        if let failure = state.withLock(\.failure) { throw failure }
     }
 
     private func client(_ route: Route, answerTimeout: Duration) -> HTTPClient {

@@ -8,12 +8,28 @@ struct HTTPRequest: Sendable {
         case bytes([UInt8])
         /// A range of a file, sent straight from it; the closure hears how many bytes have been handed over so far.
         case file(FileRange, sent: @Sendable (Int64) -> Void)
+        /// Bytes that another registry sends; the closure hears how many have left so far.
+        case relay(RelayBody, sent: @Sendable (Int64) -> Void)
+
+        /// Whether it is the bytes of a blob.
+        var isBlob: Bool {
+            switch self {
+            case .file, .relay: true
+            case .none, .bytes: false
+            }
+        }
     }
 
     var method: HTTPMethod
     var url: String
     var headers = HTTPHeaders()
     var body = Body.none
+    /// The registry that it is for, also where that has sent us elsewhere.
+    var registry: URLParts.Origin?
+    /// Whether it goes to the maker of a foreign layer, who is told nothing of us.
+    var isAnonymous = false
+    /// Whether a redirect to another host is an answer, and not followed.
+    var staysAtHost = false
 
     /// The request as an error names it: without the query, which may hold signatures, and without a user.
     var name: String { "\(method.rawValue) \(URLParts.redacted(url))" }
@@ -61,6 +77,8 @@ enum BodyHandling: Sendable {
     case collect(limit: Int)
     /// Verified and handed on piece by piece, where it is of the blob; any other body is kept as an error's.
     case stream(BlobDownload.Request)
+    /// Written to another connection as it comes, where it is of the blob; any other body is kept as an error's.
+    case forward(BlobForward, RequestContext)
 
     /// The most bytes of an error's body that are read.
     static let errorBodyLimit = 64 << 10

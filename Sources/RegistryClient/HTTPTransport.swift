@@ -55,12 +55,15 @@ final class HTTPTransport: Sendable {
         if let failure { throw failure }
     }
 
-    /// Finds out whether the certificates for the host of a URL can be used.
+    /// Finds out whether there is a way to the host of a URL.
     ///
-    /// - Throws: ``TrustError`` where a file of them cannot.
-    func checkTrust(of url: String) throws(TrustError) {
-        if let origin = URLParts.origin(of: url) { _ = try trust.trust(for: origin) }
+    /// - Throws: ``TrustError`` where a file of certificates for it cannot be used, ``ProxyError`` where its proxy cannot.
+    func checkRoute(to url: String) throws {
+        if let origin = URLParts.origin(of: url) { _ = try Route(to: origin, trust: trust, proxies: proxies) }
     }
+
+    /// Whether the certificate of the host of a URL is verified.
+    func isVerified(_ url: String) -> Bool { URLParts.origin(of: url).map(trust.isVerified) ?? true }
 
     /// Sends a request and receives its answer.
     ///
@@ -81,9 +84,9 @@ final class HTTPTransport: Sendable {
         let sent = SentCount(of: request.body)
         do {
             let message = try message(for: request, file: file, over: route, sent: sent)
-            let pair = clients.pair(for: route)
-            let client = if case .file = request.body { pair.upload } else { pair.ordinary }
-            var response = try await execute(message, client, delegate)
+            var response = try await clients.withPair(for: route) { pair in
+                try await execute(message, request.body.isBlob ? pair.upload : pair.ordinary, delegate)
+            }
             if let failure = ProxyFailure(response, route) { throw failure.error(request, context) }
             response.url = request.url
             response.hint = AnswerHint.text(for: response, over: route)
@@ -101,17 +104,15 @@ final class HTTPTransport: Sendable {
             return response
         } catch {
             abandon(file)
+            let isKnown = hosts.hasAnswered(request.url)
             let mapped =
-                if let failure = await ProxyFailure(error, route, timeout: connectTimeout) {
+                if let failure = await ProxyFailure(error, route, isKnown: isKnown, timeout: connectTimeout) {
                     failure.error(request, context) as any Error
                 } else {
-                    TransportFailure.map(
-                        error,
-                        request: request,
-                        isKnown: hosts.hasAnswered(request.url),
-                        context: context
-                    )
+                    TransportFailure.map(error, request: request, isKnown: isKnown, context: context)
                 }
+            // What a proxy was asked of itself ends early then.
+            if mapped is RegistryError { try Task.checkCancellation() }
             let outcome = mapped is BlobDownload.PieceEnded ? "read as far as needed" : "failed"
             log.note(request, outcome, sent: sent.value, received: delegate.receivedCount, since: start)
             throw mapped
@@ -123,9 +124,17 @@ final class HTTPTransport: Sendable {
             throw RegistryError(.other, context, request: request.name, reason: "it is no http or https URL of a host")
         }
         do {
-            return try Route(to: origin, trust: trust, proxies: proxies)
-        } catch {
+            return try Route(
+                to: origin,
+                sentBy: request.registry,
+                isAnonymous: request.isAnonymous,
+                trust: trust,
+                proxies: proxies
+            )
+        } catch let error as TrustError {
             throw RegistryError(.unusableCertificates, context, request: request.name, reason: error.description)
+        } catch let error as ProxyError {
+            throw RegistryError(.unusableProxy, context, request: request.name, reason: error.description)
         }
     }
 
@@ -180,6 +189,14 @@ final class HTTPTransport: Sendable {
             case .none: nil
             case .bytes(let bytes): .bytes(bytes)
             case .file(let range, _) where range.byteCount == 0: .bytes([])
+            case .relay(let relay, let hear):
+                .stream(contentLength: Int64(relay.range.count)) { [writeTimeout] writer in
+                    let loop = MultiThreadedEventLoopGroup.singleton.any()
+                    return relay.send(through: writer, on: loop, writeTimeout: writeTimeout) {
+                        sent.set($0)
+                        hear($0)
+                    }
+                }
             case .file(let range, let hear):
                 .stream(contentLength: range.byteCount) { [writeTimeout] writer in
                     let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout) {
@@ -222,7 +239,7 @@ private final class SentCount: Sendable {
             switch body {
             case .none: nil
             case .bytes(let bytes): Int64(bytes.count)
-            case .file: 0
+            case .file, .relay: 0
             }
         hasBody = initial != nil
         count = Atomic(initial ?? 0)

@@ -6,18 +6,21 @@ import OCI
 /// The certificates that docker and podman keep for a host, in directories that have its name.
 ///
 /// Each `*.crt` is an authority; each `X.cert`, with its key `X.key`, is a certificate to show.
-struct HostCertificates {
+struct HostCertificates: Sendable {
     private(set) var authorities: [NIOSSLCertificate] = []
     /// What is shown; of several the first.
     private(set) var identity: Identity?
 
     /// A certificate of ours, with those that vouch for it, and its key.
-    struct Identity {
+    struct Identity: Sendable {
         let chain: [NIOSSLCertificate]
         let key: NIOSSLPrivateKey
     }
 
     var isEmpty: Bool { authorities.isEmpty && identity == nil }
+
+    /// None.
+    init() {}
 
     /// Reads all directories of a host.
     ///

@@ -14,7 +14,7 @@ extension URLParts.Origin {
     /// Everything that users call this host, in lower case: with its port, without it where the scheme means that port,
     /// and Docker Hub by the name that references have for it.
     var names: Set<String> {
-        let hosts = host == Self.dockerHubAddress ? [host, "docker.io"] : [hostText]
+        let hosts = host == Self.dockerHubAddress ? [host, "docker.io", "index.docker.io"] : [hostText]
         return Set(hosts.flatMap { ["\($0):\(port)"] + (port == defaultPort ? [$0] : []) })
     }
 

@@ -10,18 +10,22 @@ enum ProxyFailure {
     case refusal(by: ProxyAddress, host: String, HTTPResponseStatus?)
     /// It could not be reached, or was lost.
     case unreachable(ProxyAddress, String)
+    /// Its name has no address.
+    case unknown(ProxyAddress, String)
 
     /// Takes a failure that is a proxy's; nil for one that is the host's, or nobody's.
     ///
     /// - Parameters:
     ///   - error: what the HTTP client says of it.
     ///   - route: the way of the request.
+    ///   - isKnown: whether the host has answered before, and the proxy with it.
     ///   - timeout: how long a proxy may take to say what it did not like.
-    init?(_ error: any Error, _ route: Route, timeout: TimeAmount) async {
+    init?(_ error: any Error, _ route: Route, isKnown: Bool, timeout: TimeAmount) async {
         guard let proxy = route.proxy else { return nil }
         switch error {
         case let error as NIOConnectionError:
-            self = .unreachable(proxy, TransportFailure.connectionReason(error))
+            let reason = TransportFailure.connectionReason(error)
+            self = error.connectionErrors.isEmpty && !isKnown ? .unknown(proxy, reason) : .unreachable(proxy, reason)
         case let error as IOError where TransportFailure.isRefusal(error):
             self = .unreachable(proxy, TransportFailure.text(of: error))
         case ChannelError.connectTimeout:
@@ -85,6 +89,8 @@ enum ProxyFailure {
             return error(.unreachable, proxy, "it could not connect to \(host)\(answer)")
         case .unreachable(let proxy, let text):
             return error(.unreachable, proxy, text)
+        case .unknown(let proxy, let text):
+            return error(.unknownHost, proxy, text)
         }
     }
 }

@@ -34,12 +34,18 @@ enum ProxyProbe {
             }
         bootstrap.connect(host: proxy.host, port: proxy.port).whenComplete { result in
             switch result {
-            case .success(let channel): channel.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
+            case .success(let channel):
+                channel.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
+                answer.futureResult.whenComplete { _ in channel.close(promise: nil) }
             case .failure: answer.succeed(nil)
             }
         }
         // It never fails: where there is no answer, the end of the connection tells.
-        return (try? await answer.futureResult.get()) ?? nil
+        return await withTaskCancellationHandler {
+            (try? await answer.futureResult.get()) ?? nil
+        } onCancel: {
+            answer.succeed(nil)
+        }
     }
 }
 

@@ -3,8 +3,8 @@ import OCI
 
 /// Which requests go through which proxy.
 package struct ProxySettings: Sendable {
-    private var http: ProxyAddress?
-    private var https: ProxyAddress?
+    private var http: Result<ProxyAddress, ProxyError>?
+    private var https: Result<ProxyAddress, ProxyError>?
     private var exceptions = NoProxy(parsing: "")
 
     /// No proxy at all.
@@ -13,26 +13,38 @@ package struct ProxySettings: Sendable {
     /// Reads `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, each in upper case first and then in lower case, as Go's programs
     /// do: docker, podman and skopeo go the same way.
     ///
-    /// - Throws: ``ProxyError`` where one of them names no proxy that can be used.
-    package init(environment: [String: String]) throws(ProxyError) {
+    /// One that names no proxy that can be used fails those who need it: whoever asks loopback alone does not.
+    package init(environment: [String: String]) {
         func value(_ names: [String]) -> (name: String, text: String)? {
             names.lazy.compactMap { name in environment.value(of: name).map { (name, $0) } }.first
         }
         // In a CGI program it is what a client's header `Proxy` says.
         let isCGI = environment.value(of: "REQUEST_METHOD") != nil
         if let (name, text) = value(isCGI ? ["http_proxy"] : ["HTTP_PROXY", "http_proxy"]) {
-            http = try ProxyAddress(parsing: text, variable: name)
+            http = Self.proxy(text, name)
         }
         if let (name, text) = value(["HTTPS_PROXY", "https_proxy"]) {
-            https = try ProxyAddress(parsing: text, variable: name)
+            https = Self.proxy(text, name)
         }
         exceptions = NoProxy(parsing: value(["NO_PROXY", "no_proxy"])?.text ?? "")
     }
 
+    private static func proxy(_ text: String, _ variable: String) -> Result<ProxyAddress, ProxyError> {
+        do throws(ProxyError) {
+            return .success(try ProxyAddress(parsing: text, variable: variable))
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// The proxy through which an origin is reached; nil where there is none.
-    func proxy(for origin: URLParts.Origin) -> ProxyAddress? {
-        guard let proxy = origin.scheme == "https" ? https : http else { return nil }
-        return exceptions.covers(host: origin.host, port: origin.port) ? nil : proxy
+    ///
+    /// - Throws: ``ProxyError`` where the variable names none that can be used.
+    func proxy(for origin: URLParts.Origin) throws(ProxyError) -> ProxyAddress? {
+        guard let proxy = origin.scheme == "https" ? https : http,
+            !exceptions.covers(host: origin.host, port: origin.port)
+        else { return nil }
+        return try proxy.get()
     }
 }
 

@@ -46,8 +46,13 @@ enum RegistryAnswer {
     }
 
     /// The entries of a list of referrers, which is an index; nil where it is none.
+    ///
+    /// Of what they do not know some registries say nothing at all: `{}`.
     static func referrers(in body: [UInt8]) -> [Descriptor]? {
-        (try? JSONDecoder().decode(ReferrersPage.self, from: Data(body)))?.manifests
+        guard let page = try? JSONDecoder().decode(ReferrersPage.self, from: Data(body)), page.errors == nil else {
+            return nil
+        }
+        return page.manifests ?? []
     }
 
     private struct ErrorBody: Decodable {
@@ -89,6 +94,7 @@ enum RegistryAnswer {
 
     /// A page of referrers.
     private struct ReferrersPage: Decodable {
-        let manifests: [Descriptor]
+        let manifests: [Descriptor]?
+        let errors: [ErrorBody.Entry]?
     }
 }

@@ -1,6 +1,12 @@
 import NIOHTTP1
 package import OCI
 
+/// Where the maker of a foreign layer has it.
+package enum ForeignLayerURL {
+    /// What it is called: without a user and without a query, which may be secrets.
+    package static func name(of url: String) -> String { URLParts.redacted(url).printableExcerpt }
+}
+
 extension RegistryClient {
     /// Fetches a small blob, in order: each piece goes through the digest to the sink as it arrives.
     ///
@@ -55,11 +61,55 @@ extension RegistryClient {
             client: self,
             download: download,
             blob: blob,
+            registry: registry(repository.registry),
+            path: "/v2/\(repository.path)/blobs/\(blob.digest)",
             repository: repository,
             isLarge: isLarge,
             context: context
         )
         if isLarge, policy.requestLimit > 1, place.read != nil, try await fetch.runInPieces() { return }
+        try await fetch.run()
+    }
+
+    /// Fetches a layer from where its maker has it, verified: over https alone, and without saying who we are.
+    ///
+    /// - Parameters:
+    ///   - layer: what is expected: at most its size is read, and its size and digest are verified.
+    ///   - url: where it is.
+    ///   - prefix: what the place has had of it in an earlier run.
+    ///   - place: takes the bytes; it has had all of them, verified, only when this returns.
+    /// - Throws: ``RegistryError``, also for what is no https URL, and what the place throws.
+    ///
+    /// Spec: image "OCI Content Descriptors", `urls`.
+    package func fetchForeignLayer(
+        _ layer: Descriptor,
+        from url: String,
+        after prefix: sending BlobPrefix? = nil,
+        into place: BlobPlace
+    ) async throws {
+        let context = RequestContext(operation: "fetching the foreign layer", subject: layer.digest.description)
+        guard let origin = URLParts.origin(of: url), origin.scheme == "https" else {
+            let reason = "its manifest names \(ForeignLayerURL.name(of: url)), which is no https URL"
+            throw RegistryError(.unsafeRedirect, context, request: nil, reason: reason)
+        }
+        let download = BlobDownload(
+            layer,
+            after: prefix,
+            context: context,
+            place: place,
+            pieceLength: configuration.ranges.pieceByteCount
+        )
+        let isLarge = layer.size > configuration.ranges.blobByteCount
+        let fetch = BlobFetch(
+            client: self,
+            download: download,
+            blob: layer,
+            registry: maker(origin.hostText),
+            path: url,
+            repository: nil,
+            isLarge: isLarge,
+            context: context
+        )
         try await fetch.run()
     }
 

@@ -7,19 +7,25 @@ extension RegistryClient {
     /// The most bytes of all pages of a listing: a million names of repositories.
     private static let listingByteLimit = 64 << 20
     /// The most pages of a listing.
-    private static let pageLimit = 100_000
+    package static let pageLimit = 100_000
 
     /// Lists the tags of a repository, in the registry's order.
     ///
-    /// - Throws: ``RegistryError`` with `notFound` where there is no such repository.
+    /// - Parameters:
+    ///   - repository: the repository.
+    ///   - pageLimit: the most pages that are read.
+    /// - Returns: the tags.
+    /// - Throws: ``RegistryError`` with `notFound` where there is no such repository, with `malformedAnswer` for a list
+    ///   that is too long.
     ///
     /// Spec: distribution "Listing Tags".
-    package func tags(of repository: Repository) async throws -> [String] {
+    package func tags(of repository: Repository, pageLimit: Int = pageLimit) async throws -> [String] {
         let context = RequestContext(operation: "listing the tags of", subject: repository.description)
         return try await pages(
             "/v2/\(repository.path)/tags/list",
             of: repository.registry,
             scope: .pull(repository),
+            pageLimit: pageLimit,
             context: context,
             entries: { RegistryAnswer.names(in: $0.body) }
         )
@@ -49,6 +55,8 @@ extension RegistryClient {
     ///   - path: the first page.
     ///   - name: the registry.
     ///   - scope: what the requests need to be allowed.
+    ///   - pageLimit: the most pages that are read.
+    ///   - staysAtHost: whether a redirect to another host is an answer, and not followed.
     ///   - context: what the requests are made for.
     ///   - entries: reads a page; nil where it is none.
     /// - Returns: the entries of all pages, in the registry's order.
@@ -57,6 +65,8 @@ extension RegistryClient {
         _ path: String,
         of name: String,
         scope: Scope,
+        pageLimit: Int = pageLimit,
+        staysAtHost: Bool = false,
         context: RequestContext,
         entries: (HTTPResponse) -> [Entry]?
     ) async throws -> [Entry] {
@@ -66,15 +76,26 @@ extension RegistryClient {
         var seen: Set<String> = []
         var byteCount = 0
         while let url = next {
-            let (request, response) = try await send(
-                .GET,
-                url,
-                to: registry,
-                scopes: [scope],
-                handling: .collect(limit: Self.pageByteLimit),
-                context: context
-            )
-            try response.expect([200], of: request, context: context)
+            func fetch() async throws -> (request: HTTPRequest, response: HTTPResponse) {
+                let (request, response) = try await send(
+                    .GET,
+                    url,
+                    to: registry,
+                    scopes: [scope],
+                    handling: .collect(limit: Self.pageByteLimit),
+                    staysAtHost: staysAtHost,
+                    context: context
+                )
+                try response.expect([200], of: request, context: context)
+                return (request, response)
+            }
+            var (request, response) = try await fetch()
+            var found = entries(response)
+            // No digest tells of it, so what the way may have spoilt is fetched once more.
+            if found == nil, !response.bodyWasCut {
+                (request, response) = try await fetch()
+                found = entries(response)
+            }
             func malformed(_ reason: String) -> RegistryError {
                 RegistryError(
                     .malformedAnswer,
@@ -84,11 +105,11 @@ extension RegistryClient {
                     reason: reason
                 )
             }
-            guard seen.insert(url).inserted, seen.count <= Self.pageLimit else {
+            guard seen.insert(url).inserted, seen.count <= pageLimit else {
                 throw malformed("its pages do not end")
             }
             guard !response.bodyWasCut else { throw malformed("a page is larger than \(Self.pageByteLimit) bytes") }
-            guard let page = entries(response) else { throw malformed("it is not the JSON of a listing") }
+            guard let page = found else { throw malformed("it is not the JSON of a listing") }
             result += page
             byteCount += response.body.count
             guard byteCount <= Self.listingByteLimit else {

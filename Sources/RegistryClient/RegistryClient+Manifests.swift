@@ -36,15 +36,34 @@ extension RegistryClient {
 
     /// Puts a manifest or an index, its bytes as they are.
     ///
-    /// Spec: distribution "Pushing Manifests".
+    /// - Returns: whether the registry has noted what it refers to, so that it lists it itself.
+    /// - Throws: ``RegistryError``.
+    ///
+    /// Spec: distribution "Pushing Manifests", "Pushing Manifests with Subject".
+    @discardableResult
     package func putManifest(
         _ document: Document,
         as target: ManifestTarget,
         in repository: Repository
-    ) async throws {
+    ) async throws -> Bool {
+        do {
+            return try await put(document, as: target, in: repository)
+        } catch var error as RegistryError {
+            // docker-distribution calls it an unknown error of its own, and that a blob is unknown.
+            guard let status = error.status, [400, 422, 500].contains(status), !document.foreignLayers.isEmpty else {
+                throw error
+            }
+            error.reason =
+                "it names where its makers have layers, which docker-distribution takes only where "
+                + "validation.manifests.urls.allow does"
+            throw error
+        }
+    }
+
+    private func put(_ document: Document, as target: ManifestTarget, in repository: Repository) async throws -> Bool {
         let context = RequestContext(operation: "putting the manifest", subject: target.name(in: repository))
         let registry = registry(repository.registry)
-        try await retrying(registry, context) {
+        return try await retrying(registry, context) {
             let (request, response) = try await attempt(
                 .PUT,
                 "/v2/\(repository.path)/manifests/\(target)",
@@ -61,6 +80,7 @@ extension RegistryClient {
             {
                 throw RegistryError(.digestMismatch(expected: own, actual: stored), context, request: request.name)
             }
+            return response.headers.first(name: "OCI-Subject") != nil
         }
     }
 

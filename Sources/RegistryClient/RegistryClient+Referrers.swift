@@ -2,7 +2,9 @@ package import OCI
 
 extension RegistryClient {
     /// What registries answer that have no Referrers API.
-    private static let statusesWithoutAPI: Set<Int> = [400, 404, 405, 406, 501]
+    ///
+    /// Among them those that send everybody who asks for what they do not know to their web site.
+    private static let statusesWithoutAPI: Set<Int> = [301, 302, 303, 307, 308, 400, 404, 405, 406, 501]
 
     /// Lists what refers to a manifest: signatures, attestations and the like.
     ///
@@ -19,6 +21,7 @@ extension RegistryClient {
                 "/v2/\(repository.path)/referrers/\(digest)",
                 of: repository.registry,
                 scope: .pull(repository),
+                staysAtHost: true,
                 context: context,
                 entries: { response -> [Descriptor]? in
                     // Some registries answer every path that they do not know with a page of their web site.

@@ -15,6 +15,7 @@ extension RegistryClient {
         body: HTTPRequest.Body = .none,
         scopes: [Scope],
         handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
+        staysAtHost: Bool = false,
         retryLimit: Int? = nil,
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
@@ -27,6 +28,7 @@ extension RegistryClient {
                 body: body,
                 scopes: scopes,
                 handling: handling,
+                staysAtHost: staysAtHost,
                 context: context
             )
         }
@@ -42,6 +44,8 @@ extension RegistryClient {
     ///   - body: what is sent.
     ///   - scopes: what the request needs to be allowed. Spec: distribution "Token Scope Documentation".
     ///   - handling: what becomes of the answer's body.
+    ///   - staysAtHost: whether a redirect to another host is an answer, and not followed.
+    ///   - waitsForSlot: whether it is one of the requests that are counted; not what goes with one that is.
     ///   - context: what the request is made for.
     /// - Returns: the request as it was sent first, and the answer, whatever its status where that is final.
     /// - Throws: ``RegistryError``, `CancellationError`, ``HostGates/Closed``, and what the sink of a streamed body
@@ -54,12 +58,22 @@ extension RegistryClient {
         body: HTTPRequest.Body = .none,
         scopes: [Scope],
         handling: BodyHandling = .collect(limit: BodyHandling.errorBodyLimit),
+        staysAtHost: Bool = false,
+        waitsForSlot: Bool = true,
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
         let url = path.hasPrefix("/") ? registry.endpoint.baseURL + path : path
-        let request = HTTPRequest(method: method, url: url, headers: headers, body: body)
+        let request = HTTPRequest(
+            method: method,
+            url: url,
+            headers: headers,
+            body: body,
+            registry: registry.endpoint.origin,
+            isAnonymous: registry.isMaker,
+            staysAtHost: staysAtHost
+        )
         let slots = registry.slots
-        let response = try await slots.withSlot {
+        func answer() async throws -> HTTPResponse {
             let seen = slots.reductionCount
             let response = try await authenticated(
                 request,
@@ -71,6 +85,7 @@ extension RegistryClient {
             if RetryPolicy.isTooMuch(status: response.status) { slots.reduce(since: seen) } else { slots.noteServed() }
             return response
         }
+        let response = try await waitsForSlot ? slots.withSlot(answer) : answer()
         if RetryPolicy.isRetryable(status: response.status) { throw response.error(to: request, context: context) }
         return (request, response)
     }
@@ -110,28 +125,113 @@ extension RegistryClient {
     ) async throws -> HTTPResponse {
         let authenticator = registry.authenticator
         // An upload may have gone to another host, where our credentials have no business.
-        let isOwn = URLParts.origin(of: request.url) == URLParts.origin(of: registry.endpoint.baseURL)
-        let first = isOwn ? try await authenticator.authorization(for: scopes, context: context) : nil
+        let isOwn = URLParts.origin(of: request.url) == registry.endpoint.origin
         let own = isOwn ? registry.headers : []
-        let response = try await redirected(request, own, authorization: first, handling: handling, context: context)
-        guard isOwn, response.status == 401, response.url == request.url else {
+        var authorization = isOwn ? try await authenticator.authorization(for: scopes, context: context) : nil
+        var refusals: [String] = []
+        for round in 0... {
+            var response = try await redirected(
+                request,
+                own,
+                authorization: authorization,
+                handling: handling,
+                context: context
+            )
             if response.status != 401 { await authenticator.noteAccepted() }
+            guard isOwn, response.url == request.url else { return response }
+            let challenges = Challenge.all(in: response, to: authorization)
+            if authorization == nil, challenges.isEmpty, [403, 404].contains(response.status), !request.body.isBlob {
+                return try await introduced(request, registry, scopes, handling, context, refused: response)
+            }
+            guard !challenges.isEmpty || (response.status == 403 && authorization != nil) else { return response }
+            if let authorization { refusals.append(authorization) }
+            // Once because what we had is not good, or not any more, and once more where a helper has something else.
+            let next =
+                round == 2
+                ? nil
+                : try await authenticator.next(
+                    after: refusals,
+                    challenges: challenges,
+                    scopes: scopes,
+                    fetchesToken: round == 0,
+                    context: context
+                )
+            guard let next else {
+                guard response.status == 401 else { return response }
+                response.hint =
+                    try await authenticator.credentials(for: scopes).map {
+                        "it refuses the credentials from \($0.source)"
+                    }
+                    ?? "there is no such repository, or it is not for everyone; \(registry.endpoint.missingCredentials)"
+                return response
+            }
+            authorization = next
+        }
+        preconditionFailure("the last round returns")
+    }
+
+    /// Says who we are to a registry that did not ask, where there is something to say, and sends a request again.
+    ///
+    /// Some registries show to nobody in particular only what is for everyone, and want to know of the rest only where they
+    /// are asked what they are. So that is asked, once; what does not prove good is never said again.
+    private func introduced(
+        _ request: HTTPRequest,
+        _ registry: Registry,
+        _ scopes: [Scope],
+        _ handling: BodyHandling,
+        _ context: RequestContext,
+        refused response: HTTPResponse
+    ) async throws -> HTTPResponse {
+        let authenticator = registry.authenticator
+        guard let credentials = try await authenticator.credentials(for: scopes) else { return response }
+        func again(_ authorization: String) async throws -> HTTPResponse {
+            try await redirected(
+                request,
+                registry.headers,
+                authorization: authorization,
+                handling: handling,
+                context: context
+            )
+        }
+        let first = try await authenticator.introduction.withSlot { () -> HTTPResponse? in
+            guard await !authenticator.isIntroduced else { return nil }
+            var response = response
+            do {
+                let challenges = try await challenges(of: registry, context)
+                if !challenges.isEmpty,
+                    let authorization = try await authenticator.trial(of: challenges, scopes: scopes, context: context)
+                {
+                    let second = try await again(authorization)
+                    if second.status == 401 {
+                        response.hint = "it refuses the credentials from \(credentials.source)"
+                    } else {
+                        response = second
+                        await authenticator.adopt(challenges, authorization, context)
+                    }
+                }
+            } catch let error as RegistryError {
+                response.hint = "who we are could not be told: \(error)"
+            }
+            await authenticator.noteIntroduced()
             return response
         }
-        let challenges = response.headers["WWW-Authenticate"].flatMap(Challenge.parse)
-        guard !challenges.isEmpty else { return response }
-        let next = try await authenticator.answer(to: challenges, scopes: scopes, rejected: first, context: context)
-        var second = response
-        if let next {
-            second = try await redirected(request, own, authorization: next, handling: handling, context: context)
+        if let first { return first }
+        guard let authorization = try await authenticator.authorization(for: scopes, context: context) else {
+            return response
         }
-        if second.status == 401 {
-            let credentials = try await authenticator.credentials(for: scopes)
-            second.hint =
-                credentials.map { "it refuses the credentials from \($0.source)" }
-                ?? "there is no such repository, or it is not for everyone; \(registry.endpoint.missingCredentials)"
-        }
-        return second
+        return try await again(authorization)
+    }
+
+    /// What a registry asks everybody for who wants to know what it is.
+    private func challenges(of registry: Registry, _ context: RequestContext) async throws -> [Challenge] {
+        var request = HTTPRequest(method: .GET, url: registry.endpoint.baseURL + "/v2/")
+        request.registry = registry.endpoint.origin
+        for header in registry.headers { request.headers.add(name: header.name, value: header.value) }
+        let limit = BodyHandling.errorBodyLimit
+        return Challenge.all(
+            in: try await transport.send(request, handling: .collect(limit: limit), context: context),
+            to: nil
+        )
     }
 
     private func redirected(
@@ -148,6 +248,7 @@ extension RegistryClient {
             let response = try await transport.send(request, handling: handling, context: context)
             guard response.isRedirect(of: request.method) else { return response }
             let target = try RedirectPolicy.target(of: response, from: request, context: context)
+            if request.staysAtHost, URLParts.origin(of: target) != URLParts.origin(of: request.url) { return response }
             // Spec: distribution: a client must not send its authorization across hosts.
             if URLParts.origin(of: target) != URLParts.origin(of: request.url) {
                 request.headers.remove(name: "Authorization")

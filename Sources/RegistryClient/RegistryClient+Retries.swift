@@ -44,7 +44,7 @@ extension RegistryClient {
                 case .failure(let error):
                     // Who tries less than others gives nothing up for them; nor is another host the registry.
                     if limit == nil, error.concernsWholeRegistry, error.concerns(url) {
-                        hosts.noteGivenUp(url)
+                        if !registry.isMirror { hosts.noteGivenUp(url) }
                         await registry.authenticator.noteGivenUp(error)
                     }
                     throw error

@@ -79,7 +79,7 @@ extension RegistryClient {
             context
         )
         guard let opened, push.isDone else { return (push, nil) }
-        let request = HTTPRequest(method: .POST, url: opened.url)
+        let request = HTTPRequest(method: .POST, url: opened.url, registry: registry.endpoint.origin)
         var session = try UploadSession(opened: opened, by: request, at: registry, context: context)
         let (chunks, answer) = try await trial(
             .PATCH,
@@ -198,7 +198,7 @@ extension RegistryClient {
     ///
     /// - Throws: `CancellationError` alone.
     package func identity(at name: String, path: String?) async throws -> String? {
-        guard let credentials = try await configuration.credentials(name, path) else { return nil }
+        guard let credentials = try await configuration.credentials(name, path, nil) else { return nil }
         return switch credentials.kind {
         case .password(let username, _): "\(username), from \(credentials.source)"
         case .identityToken: "an identity token, from \(credentials.source)"

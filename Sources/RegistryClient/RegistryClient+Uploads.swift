@@ -114,11 +114,104 @@ extension RegistryClient {
         session: UploadSession? = nil,
         sent: @escaping @Sendable (_ byteCount: Int64) -> Void
     ) async throws {
+        try await putBlob(blob, to: repository, from: .file(file), session: session, sent: sent)
+    }
+
+    /// Uploads a blob that another registry sends, without keeping it anywhere.
+    ///
+    /// It goes as one from a file does. Where the other registry breaks off, it is asked for the rest, and the upload goes
+    /// on. The last bytes leave only when all are what the digest says; what is sent again after that is the target's to
+    /// verify, which is told the digest.
+    ///
+    /// - Parameters:
+    ///   - blob: what is uploaded.
+    ///   - repository: where it goes.
+    ///   - session: an upload that is open already; nil opens one.
+    ///   - fetch: has the bytes sent, with ``fetchBlob(_:from:onto:)``.
+    ///   - sent: hears of the bytes as they leave, and with a negative number that so many have left in vain.
+    /// - Throws: ``RegistryError`` of the upload, ``BlobSourceFailure`` for what `fetch` throws.
+    package func putBlob(
+        _ blob: Descriptor,
+        to repository: Repository,
+        session: UploadSession? = nil,
+        fetchedBy fetch: @escaping @Sendable (BlobForward) async throws -> Void,
+        sent: @escaping @Sendable (_ byteCount: Int64) -> Void
+    ) async throws {
+        try await putBlob(
+            blob,
+            to: repository,
+            from: .relay(BlobRelay(blob, to: repository.registry), fetch: fetch),
+            session: session,
+            sent: sent
+        )
+    }
+
+    /// Fetches the bytes that an upload asks for, and writes them on as they come.
+    ///
+    /// What breaks off is asked for again at once, a few times without any gain. A longer wait is for the upload to make,
+    /// which is not kept open meanwhile.
+    ///
+    /// - Throws: ``RegistryError``; ``BlobSourceFailure`` where bytes were wrong that have left already, so that no other
+    ///   can go on from there.
+    ///
+    /// Spec: distribution "Pulling blobs"; RFC 9110 "Range Requests".
+    package func fetchBlob(_ blob: Descriptor, from repository: Repository, onto forward: BlobForward) async throws {
+        let context = RequestContext(operation: "fetching the blob", subject: "\(repository)@\(blob.digest)")
+        let source = registry(repository.registry)
+        let policy = RetryPolicy(limit: source.isMirror ? 1 : 4, maxWait: .seconds(5))
+        let (clock, most) = (configuration.retryClock, min(policy.limit, configuration.retryLimit))
+        var (failureCount, reached) = (0, forward.position)
+        while !forward.isWhole {
+            do {
+                try await fetchRest(of: blob, from: repository, onto: forward, context)
+            } catch let error as RegistryError where error.isDigestMismatch {
+                throw BlobSourceFailure(underlying: error)
+            } catch let error as RegistryError where RetryPolicy.isRetryable(error) && error.retryAfter == nil {
+                if forward.position > reached { (failureCount, reached) = (0, forward.position) }
+                failureCount += 1
+                guard failureCount <= most else { throw error }
+                let wait = policy.delay(afterFailures: failureCount, random: clock.random())
+                configuration.onRetry(Retry(error: error, wait: wait, attempt: failureCount + 1))
+                try await clock.sleep(wait)
+            }
+        }
+    }
+
+    private func fetchRest(
+        of blob: Descriptor,
+        from repository: Repository,
+        onto forward: BlobForward,
+        _ context: RequestContext
+    ) async throws {
+        let (request, response) = try await attempt(
+            .GET,
+            "/v2/\(repository.path)/blobs/\(blob.digest)",
+            to: registry(repository.registry),
+            headers: forward.headers,
+            scopes: [.pull(repository)],
+            handling: .forward(forward, context),
+            // Within one registry the upload has a slot already, and both could wait for each other.
+            waitsForSlot: !forward.goes(to: repository.registry),
+            context: context
+        )
+        try response.expect([200, 206], of: request, context: context)
+        guard forward.isWhole else {
+            throw RegistryError(.sizeMismatch(expected: blob.size, actual: forward.position), context)
+        }
+    }
+
+    private func putBlob(
+        _ blob: Descriptor,
+        to repository: Repository,
+        from source: BlobUpload.Source,
+        session: UploadSession?,
+        sent: @escaping @Sendable (_ byteCount: Int64) -> Void
+    ) async throws {
         let context = RequestContext(operation: "uploading the blob", subject: "\(repository)@\(blob.digest)")
         let upload = BlobUpload(
             blob,
             to: repository,
-            from: file,
+            from: source,
             session: session,
             client: self,
             context: context,

@@ -8,15 +8,12 @@ import Synchronization
 package final class RegistryClient: Sendable {
     /// What the user decides of the connections.
     package struct Configuration: Sendable {
-        /// The scheme of single registries, where it was said.
+        /// The scheme of single registries, where it was said, under any of their names.
         ///
         /// It overrules the rule for loopback.
         package var schemes: [String: Scheme] = [:]
         /// The hosts whose certificates are not verified, as registries are named; without a port it is TLS's own.
         package var insecureRegistries: [String] = []
-        /// Registries that stand in for others: what they do not give is asked of another, so they are tried twice at
-        /// most, and hardly waited for.
-        package var mirrors: Set<String> = []
         /// A file of PEM certificates that are trusted besides the system's.
         package var caFile: String?
         /// The one that the environment names, which is trusted as well.
@@ -33,10 +30,10 @@ package final class RegistryClient: Sendable {
         package var requestLimit = 32
         /// How large blobs are fetched.
         package var ranges = RangePolicy()
-        /// Header fields that go with every request to a registry, and nowhere else.
+        /// Header fields that go with every request to a registry, under any of its names, and nowhere else.
         package var headers: [String: [ExtraHeader]] = [:]
         /// Finds the credentials for a repository.
-        package var credentials: CredentialFinder = { _, _ in nil }
+        package var credentials: CredentialFinder = { _, _, _ in nil }
         /// Hears of each certificate that a server shows, from many connections at once.
         package var onCertificate: (@Sendable (PeerCertificate) -> Void)?
         /// How long a connection may take to be made.
@@ -65,28 +62,50 @@ package final class RegistryClient: Sendable {
 
     /// Finds the credentials for a repository by its registry and path, or for a registry as a whole where the path is nil.
     ///
-    /// It may ask a program, and a person through that; it throws `CancellationError` alone.
+    /// It is asked again with those that were refused, for others that may have come since. It may ask a program, and a
+    /// person through that; it throws `CancellationError` alone.
     package typealias CredentialFinder =
-        @Sendable (_ registry: String, _ path: String?) async throws -> Credentials?
+        @Sendable (_ registry: String, _ path: String?, _ refused: Credentials?) async throws -> Credentials?
 
     let configuration: Configuration
     let transport: HTTPTransport
-    private let registries = Mutex<[String: Registry]>([:])
+    private let registries: Registries
+    /// Whether the registries that are asked stand in for others.
+    private let asksMirrors: Bool
+
+    /// What is known of registries: as themselves, as mirrors, and as makers of foreign layers.
+    private final class Registries: Sendable {
+        let byName = Mutex<[String: Registry]>([:])
+        let mirrors = Mutex<[String: Registry]>([:])
+        /// Hosts that are no registries.
+        let makers = Mutex<[String: Registry]>([:])
+    }
 
     /// The requests that were sent so far, to all registries and their token servers.
     package var requestCount: Int { transport.requestCount }
 
     private init(configuration: Configuration) throws {
         self.configuration = configuration
+        (registries, asksMirrors) = (Registries(), false)
         transport = try HTTPTransport(configuration: configuration)
         for name in configuration.registries.sorted() {
-            try transport.checkTrust(of: Self.endpoint(name, configuration).baseURL)
+            try transport.checkRoute(to: Self.endpoint(name, configuration).baseURL)
         }
     }
 
+    private init(asMirrorsOf client: RegistryClient) {
+        (configuration, transport, registries) = (client.configuration, client.transport, client.registries)
+        asksMirrors = true
+    }
+
+    /// The same client for registries that stand in for others: what they do not give is asked of another, so they are
+    /// tried twice at most, and hardly waited for.
+    package var forMirrors: RegistryClient { RegistryClient(asMirrorsOf: self) }
+
     /// Runs an operation with a client and closes the connections after it, whatever happens.
     ///
-    /// - Throws: ``TrustError`` for a bad file of certificates, and what the operation throws.
+    /// - Throws: ``TrustError`` for a bad file of certificates, ``ProxyError`` for a bad proxy of a registry that will be
+    ///   asked, and what the operation throws.
     package static func withClient<Result>(
         _ configuration: Configuration,
         _ operation: (RegistryClient) async throws -> Result
@@ -106,24 +125,63 @@ package final class RegistryClient: Sendable {
     /// Where the API of a registry begins: `https://registry-1.docker.io`.
     package func baseURL(of name: String) -> String { registry(name).endpoint.baseURL }
 
-    /// What is known of a registry.
+    /// Whether the certificate of a registry is verified.
+    package func isVerified(_ name: String) -> Bool { transport.isVerified(registry(name).endpoint.baseURL) }
+
+    /// What is known of a registry; of one that stands in for others, what it was tried in vain for is its own.
     func registry(_ name: String) -> Registry {
-        registries.withLock { registries in
+        let ordinary = ordinary(name)
+        guard asksMirrors else { return ordinary }
+        return registries.mirrors.withLock { mirrors in
+            if let known = mirrors[name] { return known }
+            var mirror = ordinary
+            mirror.isMirror = true
+            mirror.authenticator = authenticator(for: ordinary.endpoint, ordinary.headers)
+            mirrors[name] = mirror
+            return mirror
+        }
+    }
+
+    /// The host of the maker of foreign layers, which is told nothing of us.
+    func maker(_ name: String) -> Registry {
+        registries.makers.withLock { makers in
+            if let known = makers[name] { return known }
+            let endpoint = RegistryEndpoint(registry: name, scheme: .https)
+            let nobody = Authenticator(endpoint: endpoint, headers: [], find: { _, _, _ in nil }, transport: transport)
+            var maker = registry(endpoint, nobody, [])
+            maker.isMaker = true
+            makers[name] = maker
+            return maker
+        }
+    }
+
+    private func registry(
+        _ endpoint: RegistryEndpoint,
+        _ authenticator: Authenticator,
+        _ headers: [ExtraHeader]
+    ) -> Registry {
+        Registry(
+            endpoint: endpoint,
+            slots: RequestSlots(limit: configuration.requestLimit),
+            largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit * 3 / 4)),
+            authenticator: authenticator,
+            bodyLimit: BodyLimit(),
+            headers: headers
+        )
+    }
+
+    private func authenticator(for endpoint: RegistryEndpoint, _ headers: [ExtraHeader]) -> Authenticator {
+        Authenticator(endpoint: endpoint, headers: headers, find: configuration.credentials, transport: transport)
+    }
+
+    private func ordinary(_ name: String) -> Registry {
+        registries.byName.withLock { registries in
             if let known = registries[name] { return known }
             let endpoint = Self.endpoint(name, configuration)
-            let registry = Registry(
-                endpoint: endpoint,
-                slots: RequestSlots(limit: configuration.requestLimit),
-                largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit * 3 / 4)),
-                authenticator: Authenticator(
-                    endpoint: endpoint,
-                    find: configuration.credentials,
-                    transport: transport
-                ),
-                bodyLimit: BodyLimit(),
-                isMirror: configuration.mirrors.contains(name),
-                headers: configuration.headers[name] ?? []
-            )
+            let names = endpoint.origin?.names ?? []
+            let headers = configuration.headers.filter { names.contains($0.key.lowercased()) }
+                .sorted { $0.key < $1.key }.flatMap(\.value)
+            let registry = registry(endpoint, authenticator(for: endpoint, headers), headers)
             registries[name] = registry
             return registry
         }
@@ -131,9 +189,13 @@ package final class RegistryClient: Sendable {
 
     private static func endpoint(_ name: String, _ configuration: Configuration) -> RegistryEndpoint {
         let plain = configuration.schemes.filter { $0.value == .http }.keys.map { $0.lowercased() }
+        let scheme = [Scheme.https, .http].first { scheme in
+            let names = RegistryEndpoint.names(of: name, scheme)
+            return configuration.schemes.contains { $0.value == scheme && names.contains($0.key.lowercased()) }
+        }
         return RegistryEndpoint(
             registry: name,
-            scheme: configuration.schemes[name] ?? configuration.schemes[name.lowercased()],
+            scheme: scheme,
             plainRegistries: Set(plain)
         )
     }
@@ -145,10 +207,12 @@ struct Registry: Sendable {
     let slots: RequestSlots
     /// For requests for bytes of large blobs, which need a slot besides: they must not take all connections.
     let largeSlots: RequestSlots
-    let authenticator: Authenticator
+    fileprivate(set) var authenticator: Authenticator
     let bodyLimit: BodyLimit
     /// Whether another is asked where this one fails.
-    let isMirror: Bool
+    fileprivate(set) var isMirror = false
+    /// Whether it is no registry, but has foreign layers.
+    fileprivate(set) var isMaker = false
     /// What the user sends to it besides.
     let headers: [ExtraHeader]
 

@@ -10,6 +10,8 @@ package struct RegistryEndpoint: Hashable, Sendable {
     package let registry: String
     /// Where its API begins, without the slash: `https://registry-1.docker.io`.
     package let baseURL: String
+    /// The host of that; nil where the name is none of a host.
+    let origin: URLParts.Origin?
     /// The registries that are spoken to in plain HTTP because the user said so, in lower case.
     let plainRegistries: Set<String>
 
@@ -21,10 +23,18 @@ package struct RegistryEndpoint: Hashable, Sendable {
     ///   - plainRegistries: the registries that are plain HTTP because the user said so.
     package init(registry: String, scheme: Scheme?, plainRegistries: Set<String> = []) {
         self.registry = registry
-        let address = registry == "docker.io" ? "registry-1.docker.io" : registry
-        let scheme = scheme ?? (Self.isLoopback(registry) ? .http : .https)
-        baseURL = "\(scheme.rawValue)://\(address)"
+        baseURL = Self.baseURL(of: registry, scheme ?? (Self.isLoopback(registry) ? .http : .https))
+        origin = URLParts.origin(of: baseURL)
         self.plainRegistries = plainRegistries
+    }
+
+    private static func baseURL(of registry: String, _ scheme: Scheme) -> String {
+        "\(scheme.rawValue)://\(registry == "docker.io" ? "registry-1.docker.io" : registry)"
+    }
+
+    /// Everything that users call a registry that is spoken to in one way, in lower case.
+    static func names(of registry: String, _ scheme: Scheme) -> Set<String> {
+        URLParts.origin(of: baseURL(of: registry, scheme))?.names ?? []
     }
 
     /// Whether a token server that the registry names may be asked over plain HTTP: by the rule for a registry.
@@ -33,7 +43,7 @@ package struct RegistryEndpoint: Hashable, Sendable {
     /// itself.
     func allowsPlainTokenServer(at origin: URLParts.Origin) -> Bool {
         if !plainRegistries.isDisjoint(with: origin.names) { return true }
-        guard let own = URLParts.origin(of: baseURL), own.scheme == "http" else { return false }
+        guard let own = self.origin, own.scheme == "http" else { return false }
         let isNamed = !plainRegistries.isDisjoint(with: own.names)
         return origin == own || Self.isLoopback(origin.hostText) && (Self.isLoopback(own.hostText) || isNamed)
     }

@@ -17,6 +17,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         case missingCertificate
         /// A file of certificates for the host cannot be used.
         case unusableCertificates
+        /// The variable for it names no proxy that can be used.
+        case unusableProxy
         /// The proxy lets nobody through, or not us, or not there.
         case proxyRefused
         /// The connection ended before the answer did.
@@ -82,7 +84,7 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     package var concernsWholeRegistry: Bool {
         switch code {
         case .unknownHost, .unreachable, .noTLS, .untrustedCertificate, .missingCertificate, .unusableCertificates,
-            .proxyRefused, .unsafeTokenServer:
+            .unusableProxy, .proxyRefused, .unsafeTokenServer:
             true
         default: false
         }
@@ -169,7 +171,8 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
     private var summary: String? {
         switch code {
         case .unknownHost: "the host is unknown"
-        case .unreachable, .noTLS, .missingCertificate, .unusableCertificates, .proxyRefused: "no connection"
+        case .unreachable, .noTLS, .missingCertificate, .unusableCertificates, .unusableProxy, .proxyRefused:
+            "no connection"
         case .untrustedCertificate: "the certificate is not trusted; --ca-file names the CA of a private registry"
         case .connectionLost: "the connection was lost"
         case .timeout: "nothing moved for too long"

@@ -26,6 +26,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
         var receivedCount: Int64 = 0
         /// What the body belongs to.
         var request: BlobDownload.Request?
+        /// Where the body goes on to.
+        var forward: (BlobForward, RequestContext)?
     }
 
     private let state = Mutex(State())
@@ -61,16 +63,27 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
                 if !state.isSent, head.status.code >= 300 {
                     task.eventLoop.scheduleTask(in: Self.refusalTimeout) { task.fail(reason: AnswerKnown()) }
                 }
-                guard case .stream(let request) = handling, try request.download.begin(head, of: request) else {
-                    return
+                switch handling {
+                case .collect: break
+                case .stream(let request):
+                    if try request.download.begin(head, of: request) { state.request = request }
+                case .forward(let forward, let context):
+                    if try forward.begin(head, context) { state.forward = (forward, context) }
                 }
-                state.request = request
             }
         }
     }
 
     func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
-        completed(on: task) {
+        if let (forward, context) = state.withLock({ $0.forward }) {
+            state.withLock { $0.receivedCount += Int64(buffer.readableBytes) }
+            do {
+                return try forward.take(buffer, context, on: task.eventLoop)
+            } catch {
+                return task.eventLoop.makeFailedFuture(error)
+            }
+        }
+        return completed(on: task) {
             try state.withLock { state in
                 state.receivedCount += Int64(buffer.readableBytes)
                 if let request = state.request {
@@ -95,7 +108,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
             switch handling {
             case .collect(let limit) where status == .ok: limit
             case .collect(let limit): min(limit, BodyHandling.errorBodyLimit)
-            case .stream: BodyHandling.errorBodyLimit
+            case .stream, .forward: BodyHandling.errorBodyLimit
             }
         body += buffer.readableBytesView.prefix(limit - body.count)
         if body.count == limit, buffer.readableBytes > 0 { throw AnswerKnown() }

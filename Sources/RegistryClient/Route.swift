@@ -16,7 +16,9 @@ struct Route: Sendable {
     /// What tells one way from another.
     struct Key: Hashable, Sendable {
         let passage: Passage
-        /// The host, where it has certificates of its own; or its connections would all be the proxy's to the client.
+        /// Whose certificates are at work besides those for all.
+        let certificates: TrustStore.HostTrust.Source?
+        /// The host, where its connections would all be the proxy's to the client.
         let host: String?
         /// The host that the certificate must be for, where the connection's other end is a proxy.
         let verifiedHost: String?
@@ -40,14 +42,27 @@ struct Route: Sendable {
 
     /// Finds the way.
     ///
-    /// - Throws: ``TrustError`` where a file of the host's certificates cannot be used.
-    init(to origin: URLParts.Origin, trust: TrustStore, proxies: ProxySettings) throws(TrustError) {
-        let trusted = try trust.trust(for: origin)
+    /// - Parameters:
+    ///   - origin: the host.
+    ///   - registry: the registry that has sent us there.
+    ///   - isAnonymous: whether a certificate of ours is not shown there.
+    ///   - trust: what is trusted.
+    ///   - proxies: what is between.
+    /// - Throws: ``TrustError`` where a file of the host's certificates cannot be used, ``ProxyError`` where its proxy
+    ///   cannot.
+    init(
+        to origin: URLParts.Origin,
+        sentBy registry: URLParts.Origin? = nil,
+        isAnonymous: Bool = false,
+        trust: TrustStore,
+        proxies: ProxySettings
+    ) throws {
+        let trusted = try trust.trust(for: origin, sentBy: registry, isAnonymous: isAnonymous)
         var tls = trusted.tls
-        var host = trusted.name
+        var host: String?
         var passage = Passage.direct
         var verifiedHost: String?
-        if let proxy = proxies.proxy(for: origin) {
+        if let proxy = try proxies.proxy(for: origin) {
             passage = proxy.kind == .http && origin.scheme == "http" ? .forward(proxy) : .tunnel(proxy)
             if case .forward = passage { host = origin.authority }
             if origin.scheme == "https", tls.certificateVerification == .fullVerification {
@@ -56,7 +71,7 @@ struct Route: Sendable {
                 if IPAddress(origin.host) != nil { tls.certificateVerification = .noHostnameVerification }
             }
         }
-        key = Key(passage: passage, host: host, verifiedHost: verifiedHost)
+        key = Key(passage: passage, certificates: trusted.source, host: host, verifiedHost: verifiedHost)
         self.tls = tls
         self.origin = origin
     }

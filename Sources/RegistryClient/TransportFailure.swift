@@ -31,6 +31,7 @@ enum TransportFailure {
         }
         switch error {
         case let error as SinkFailure: return error.underlying
+        case let error as BlobSourceFailure: return error
         case is CancellationError, is BlobDownload.RangeRefused, is BlobDownload.PieceEnded: return error
         case let error as RegistryError: return error
         case let error as NIOConnectionError: return connection(error, isKnown: isKnown, failure)

@@ -9,15 +9,33 @@ import Synchronization
 final class TrustStore: Sendable {
     /// What holds on one host.
     struct HostTrust: Sendable {
-        /// The host, where it has something to itself; nil for all others, which are alike.
-        let name: String?
+        /// Whose certificates are at work besides those for all.
+        struct Source: Hashable, Sendable {
+            /// The host, where it has something to itself.
+            let host: String?
+            /// The registry whose authorities are trusted there too.
+            let registry: String?
+            /// Whether a certificate of ours is not shown.
+            let isAnonymous: Bool
+        }
+
+        /// Nil for all hosts that are alike.
+        let source: Source?
         let tls: TLSConfiguration
+    }
+
+    /// What the files and the command line say of a host.
+    private struct Host {
+        var certificates = HostCertificates()
+        var isUnverified = false
     }
 
     private let common: TLSConfiguration
     private let folders: [String]
     private let unverifiedHosts: Set<String>
-    private let hosts = Mutex<[URLParts.Origin: Result<HostTrust, TrustError>]>([:])
+    private let hosts = Mutex<[URLParts.Origin: Result<Host, TrustError>]>([:])
+
+    private static let hostLimit = 1024
 
     /// Where distributions keep the authorities that they trust: all in one file, or one to a file in a directory.
     static let systemFiles =
@@ -64,34 +82,58 @@ final class TrustStore: Sendable {
 
     /// What holds on a host.
     ///
-    /// Its files are read once.
+    /// The files of each host are read once.
     ///
-    /// - Throws: ``TrustError`` where one of its files cannot be used.
-    func trust(for origin: URLParts.Origin) throws(TrustError) -> HostTrust {
-        guard origin.scheme == "https" else { return HostTrust(name: nil, tls: common) }
-        if let known = hosts.withLock({ $0[origin] }) { return try known.get() }
-        let result: Result<HostTrust, TrustError>
-        do throws(TrustError) {
-            result = .success(try read(origin))
-        } catch {
-            result = .failure(error)
+    /// - Parameters:
+    ///   - origin: the host.
+    ///   - registry: the registry that has sent us there: its authorities are trusted for its token server, and for
+    ///     where it keeps blobs, as well. Neither its certificate of ours nor a missing verification goes there.
+    ///   - isAnonymous: whether a certificate of ours is not shown there.
+    /// - Returns: what holds.
+    /// - Throws: ``TrustError`` where one of their files cannot be used.
+    func trust(
+        for origin: URLParts.Origin,
+        sentBy registry: URLParts.Origin? = nil,
+        isAnonymous: Bool = false
+    ) throws(TrustError) -> HostTrust {
+        let own = try host(origin)
+        let others = try registry.flatMap { $0 == origin ? nil : $0 }.map(host)?.certificates.authorities ?? []
+        let vouching = own.isUnverified || others.isEmpty ? nil : registry?.authority
+        guard own.isUnverified || !own.certificates.isEmpty || vouching != nil else {
+            return HostTrust(source: nil, tls: common)
         }
-        hosts.withLock { $0[origin] = result }
-        return try result.get()
-    }
-
-    private func read(_ origin: URLParts.Origin) throws(TrustError) -> HostTrust {
-        let names = origin.names
-        let own = try HostCertificates(in: folders, names: names)
-        let isUnverified = !unverifiedHosts.isDisjoint(with: names)
-        guard !own.isEmpty || isUnverified else { return HostTrust(name: nil, tls: common) }
         var tls = common
-        if isUnverified { tls.certificateVerification = .none }
-        if !own.authorities.isEmpty { tls.additionalTrustRoots.append(.certificates(own.authorities)) }
-        if let identity = own.identity {
+        if own.isUnverified { tls.certificateVerification = .none }
+        for authorities in [own.certificates.authorities, vouching == nil ? [] : others] where !authorities.isEmpty {
+            tls.additionalTrustRoots.append(.certificates(authorities))
+        }
+        if !isAnonymous, let identity = own.certificates.identity {
             tls.certificateChain = identity.chain.map { .certificate($0) }
             tls.privateKey = .privateKey(identity.key)
         }
-        return HostTrust(name: origin.authority, tls: tls)
+        let isSpecial = own.isUnverified || !own.certificates.isEmpty
+        let host = isSpecial ? origin.authority : nil
+        return HostTrust(source: .init(host: host, registry: vouching, isAnonymous: isAnonymous), tls: tls)
+    }
+
+    /// Whether a host's certificate is verified.
+    func isVerified(_ origin: URLParts.Origin) -> Bool { unverifiedHosts.isDisjoint(with: origin.names) }
+
+    private func host(_ origin: URLParts.Origin) throws(TrustError) -> Host {
+        guard origin.scheme == "https" else { return Host() }
+        if let known = hosts.withLock({ $0[origin] }) { return try known.get() }
+        let result: Result<Host, TrustError>
+        do throws(TrustError) {
+            let certificates = try HostCertificates(in: folders, names: origin.names)
+            result = .success(Host(certificates: certificates, isUnverified: !isVerified(origin)))
+        } catch {
+            result = .failure(error)
+        }
+        hosts.withLock { hosts in
+            // Registries may send us to ever new hosts.
+            if hosts.count >= Self.hostLimit { hosts = [:] }
+            hosts[origin] = result
+        }
+        return try result.get()
     }
 }

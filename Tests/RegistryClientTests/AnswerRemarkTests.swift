@@ -29,6 +29,10 @@ import Testing
             ],
             "; the registry warns: one; the registry warns: two"
         ),
+        (
+            [("Warning", #"299 - "one, \", and", 110 - "no",299 - "two" "Mon, 1", 299 - "#)],
+            #"; the registry warns: one, ", and; the registry warns: two"#
+        ),
     ])
     func `errors end with it`(headers: [(String, String)], end: String) async throws {
         let text = try await message(headers.map { (name: $0.0, value: $0.1) })

@@ -85,7 +85,7 @@ import Testing
     @Test func `credentials are looked up for the registry, and go to no other`() async throws {
         let (mine, other) = (try Self.watchedRegistry(), try Self.watchedRegistry())
         var configuration = RegistryClient.Configuration.withoutRetries
-        configuration.credentials = { [address = mine.address] registry, _ in
+        configuration.credentials = { [address = mine.address] registry, _, _ in
             registry == address ? Credentials(username: "me", password: "secret") : nil
         }
         let (here, there) = (try mine.repository(), try other.repository())

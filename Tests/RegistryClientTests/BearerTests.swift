@@ -65,7 +65,7 @@ import Testing
         }
         #expect(issuer.issued.count == 1)
         let request = try #require(registry.requests.first { $0.path == "/token" })
-        #expect(request.target == "/token?service=a%20service&scope=repository:a:pull")
+        #expect(request.target == "/token?service=a%20service&scope=repository:a:pull&account=me")
         #expect(request.header("Authorization") == "Basic bWU6c2VjcmV0")
         let token = try #require(issuer.issued.first).text
         #expect(registry.requests.last?.header("Authorization") == "Bearer \(token)")

@@ -52,6 +52,31 @@ import Testing
         }
     }
 
+    /// A name that was said to be plain, and whether a registry is meant by it.
+    @Test(arguments: [
+        ("Registry.Site", "registry.site", true), ("registry.site", "registry.site:80", true),
+        ("registry.site:80", "registry.site", true), ("registry.site:443", "registry.site", false),
+        ("registry.site:5000", "registry.site", false), ("index.docker.io", "docker.io", true),
+        ("registry-1.docker.io:80", "docker.io", true), ("docker.io", "index.docker.io", false),
+        ("[FD00::1]:5000", "[fd00::1]:5000", true),
+    ])
+    func `a registry is meant by any of its names`(said: String, registry: String, isMeant: Bool) async throws {
+        var configuration = RegistryClient.Configuration.withoutRetries
+        configuration.schemes = [said: .http]
+        try await withClient(configuration) { client in
+            #expect(client.registry(registry).endpoint.baseURL.hasPrefix("http://") == isMeant)
+        }
+    }
+
+    @Test(arguments: ["registry.site", "registry.site:443", "REGISTRY.site"])
+    func `of two things that were said of a registry TLS counts`(said: String) async throws {
+        var configuration = RegistryClient.Configuration.withoutRetries
+        configuration.schemes = [said: .https, "registry.Site": .http]
+        try await withClient(configuration) { client in
+            #expect(client.registry("registry.site").endpoint.baseURL == "https://registry.site")
+        }
+    }
+
     @Test(arguments: [
         // The registry itself, where it is plain.
         ("localhost:5000", "http://localhost:5000", true),
@@ -92,7 +117,8 @@ import Testing
         (
             "https://registry-1.docker.io/",
             [
-                "registry-1.docker.io", "registry-1.docker.io:443", "docker.io", "docker.io:443",
+                "registry-1.docker.io", "registry-1.docker.io:443", "docker.io", "docker.io:443", "index.docker.io",
+                "index.docker.io:443",
             ]
         ),
     ])

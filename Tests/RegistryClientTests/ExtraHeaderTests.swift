@@ -40,6 +40,28 @@ import Testing
         for request in server.requests + other.requests { #expect(request.header("X-Gate") == nil) }
     }
 
+    @Test func `a token server on the registry's own host gets it too`() async throws {
+        let (issuer, content) = (TokenIssuer(), RegistryContent())
+        let registry = try ScriptedRegistry(issuer.guarding(content.answer))
+        try await withClient(configuration(registry)) { client in
+            _ = try await client.repositories(of: registry.address)
+        }
+        #expect(registry.count("GET", containing: "/token") == 1)
+        #expect(registry.requests.allSatisfy { $0.header("X-Gate") == secret })
+    }
+
+    @Test func `its registry is meant by any of its names`() async throws {
+        let registry = try ScriptedRegistry(RegistryContent().answer)
+        var configuration = RegistryClient.Configuration.withoutRetries
+        let name = registry.address.replacing("127.0.0.1", with: "localhost")
+        configuration.headers[name.uppercased()] = [try ExtraHeader(name: "X-Gate", value: secret)]
+        try await withClient(configuration) { client in
+            _ = try await client.repositories(of: name)
+            _ = try await client.repositories(of: registry.address)
+        }
+        #expect(registry.requests.map { $0.header("X-Gate") } == [secret, nil])
+    }
+
     @Test func `a redirect elsewhere loses it, and one at the registry does not`() async throws {
         let content = RegistryContent()
         let blob = try TestBlob.random(1000)

@@ -1,5 +1,7 @@
 import Logging
 import Synchronization
+import TestSupport
+import Testing
 
 /// What was logged.
 final class Log: LogHandler, Sendable {
@@ -30,5 +32,9 @@ final class Log: LogHandler, Sendable {
         set {}
     }
 
-    func log(event: LogEvent) { entries.withLock { $0.append((event.level, "\(event.message)")) } }
+    func log(event: LogEvent) {
+        let text = "\(event.message)"
+        entries.withLock { $0.append((event.level, text)) }
+        for secret in TestSecrets.found(in: Array(text.utf8)) { Issue.record("\(secret) is in the log: \(text)") }
+    }
 }

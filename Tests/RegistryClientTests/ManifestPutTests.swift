@@ -45,7 +45,7 @@ import Testing
         let other = try Digest.of(Array("other".utf8), algorithm: .sha512)
         let registry = try ScriptedRegistry { _ in Answer(201).with("Docker-Content-Digest", "\(other)") }
         let repository = try registry.repository()
-        try await withClient { try await $0.putManifest(document, as: .tag(.latest), in: repository) }
+        _ = try await withClient { try await $0.putManifest(document, as: .tag(.latest), in: repository) }
         #expect(registry.count("PUT") == 1)
     }
 

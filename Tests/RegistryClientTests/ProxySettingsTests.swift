@@ -107,7 +107,10 @@ import Testing
     func `a proxy that cannot be used is told by its variable`(text: String, reason: String) throws {
         for variable in ["HTTP_PROXY", "https_proxy"] {
             let error = try #require(
-                #expect(throws: ProxyError.self) { try ProxySettings(environment: [variable: text]) }
+                #expect(throws: ProxyError.self) {
+                    let scheme = variable.lowercased().prefix { $0 != "_" }
+                    return try proxy([variable: text], for: "\(scheme)://registry.site/")
+                }
             )
             #expect(error.variable == variable)
             #expect(error.description.hasPrefix("reading the proxy in \(variable): \(reason)"), "\(error)")

@@ -10,7 +10,7 @@ import Testing
 ///
 /// Names of loopback are never reached through one, so the registries have names that only lead there.
 @Suite struct ProxyTests {
-    private static let secret = "tr4verse"
+    private static let secret = TestSecrets.user("me").password
 
     /// Names that lead to 127.0.0.1 and are none of loopback: an address, and a name for all that know no such addresses.
     static let names = ["0.0.0.0", "2130706433"]
@@ -28,7 +28,7 @@ import Testing
         configuration.retryLimit = 1
         configuration.retryClock.sleep = { _ in }
         configuration.onRetry = { [retries] _ in retries.count.withLock { $0 += 1 } }
-        configuration.proxies = try ProxySettings(environment: environment)
+        configuration.proxies = ProxySettings(environment: environment)
         return configuration
     }
 
@@ -52,7 +52,8 @@ import Testing
         let registry = try ScriptedRegistry { _ in .text(#"{"tags":["1"]}"#) }
         let proxy = try TinyProxy(user: ("me", Self.secret))
         let name = name(registry.address)
-        var configuration = try configuration(["HTTP_PROXY": "http://me:tr%34verse@\(proxy.address)"])
+        var configuration = try configuration(["HTTP_PROXY": "http://me:%70\(Self.secret.dropFirst())@\(proxy.address)"]
+        )
         configuration.schemes = [name: .http]
         #expect(try await tags(name, configuration) == ["1"])
         #expect(proxy.requests == ["GET http://\(name)/v2/app/tags/list HTTP/1.1"])
@@ -150,7 +151,7 @@ import Testing
         #expect(proxy.requests.count == 1)
         #expect(other.requests.map { $0.header("Proxy-Authorization") } == [nil])
         environment["NO_PROXY"] = name
-        configuration.proxies = try ProxySettings(environment: environment)
+        configuration.proxies = ProxySettings(environment: environment)
         #expect(try await tags(name, configuration) == ["1"])
         #expect(proxy.requests.count == 1)
         #expect(registry.requests.map { $0.header("Proxy-Authorization") } == [nil, nil])
@@ -206,6 +207,53 @@ import Testing
         let answer = try await failure { try await tags(name, plain) }
         #expect(answer.status.map { $0 >= 500 } == true)
         #expect(answer.reason == "it came through the proxy \(proxy.address) of HTTP_PROXY")
+    }
+
+    @Test(arguments: ["HTTP_PROXY", "HTTPS_PROXY"])
+    func `a proxy whose name has no address is not asked again`(variable: String) async throws {
+        let (name, proxy) = ("registry.site:5000", "no-such-proxy.invalid")
+        var configuration = try configuration([variable: "http://\(proxy):3128"])
+        if variable == "HTTP_PROXY" { configuration.schemes = [name: .http] }
+        let error = try await failure { try await tags(name, configuration) }
+        #expect(error.code == .unknownHost)
+        #expect(error.reason == "the proxy \(proxy):3128 of \(variable): \(proxy) has no address")
+        #expect(retries.count.withLock { $0 } == 0)
+    }
+
+    @Test func `a proxy that cannot be used fails those who need it alone`() async throws {
+        let registry = try ScriptedRegistry { _ in .text(#"{"tags":["1"]}"#) }
+        let (name, reason) = (name(registry.address), "reading the proxy in HTTP_PROXY: its scheme is neither")
+        var configuration = try configuration(["HTTP_PROXY": "ftp://proxy.site"])
+        configuration.schemes = [name: .http]
+        #expect(try await tags(registry.address, configuration) == ["1"])
+        let error = try await failure { try await tags(name, configuration) }
+        #expect(error.code == .unusableProxy)
+        #expect(error.reason?.hasPrefix(reason) == true, "\(error)")
+        // Of a registry that is known to be asked it is told at the start.
+        configuration.registries = [registry.address]
+        try await withClient(configuration) { _ in }
+        configuration.registries = [name]
+        await #expect(throws: ProxyError.self) {
+            try await withClient(configuration) { _ in Issue.record("there is a client") }
+        }
+    }
+
+    @Test func `an interruption does not wait for what a proxy says of itself`() async throws {
+        // What it says first is not liked, and what the question after that gets is nothing.
+        let count = Counter()
+        let proxy = try ScriptedRegistry { _ in
+            let number = count.count.withLock { count in
+                count += 1
+                return count
+            }
+            return number == 1 ? .error(502, "UNKNOWN") : Answer().sent(.stalledBeforeHead)
+        }
+        let configuration = try configuration(["HTTPS_PROXY": proxy.address])
+        let task = Task { try await tags("registry.site", configuration) }
+        while proxy.requests.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(proxy.requests.map(\.method) == ["CONNECT", "CONNECT"])
     }
 
     @Test(arguments: ["HTTP_PROXY", "HTTPS_PROXY"], ["http", "socks5"])

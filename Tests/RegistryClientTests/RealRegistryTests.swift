@@ -88,7 +88,7 @@ import Testing
         let registry = try await kind.start(.init(user: ("me", "secret"), usesTLS: true))
         let repository = try registry.repository()
         var configuration = registry.configuration(signedIn(as: "me", "hunter2"))
-        if !hasCredentials { configuration.credentials = { _, _ in nil } }
+        if !hasCredentials { configuration.credentials = { _, _, _ in nil } }
         let error = try await clientFailure(configuration) { try await $0.tags(of: repository) }
         #expect(error.code == .unauthorized)
         #expect(error.subject == repository.description)

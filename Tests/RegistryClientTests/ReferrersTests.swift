@@ -84,7 +84,7 @@ import Testing
     @Test(
         arguments: [
             (Answer.error(403, "DENIED"), .denied), (Answer(500), .unexpectedStatus),
-            (.text("{}"), .malformedAnswer), (.text(#"{"manifests":[{"digest":"x"}]}"#), .malformedAnswer),
+            (.text("[]"), .malformedAnswer), (.text(#"{"manifests":[{"digest":"x"}]}"#), .malformedAnswer),
         ] as [(Answer, RegistryError.Code)]
     )
     func `a list that cannot be read is an error`(answer: Answer, code: RegistryError.Code) async throws {

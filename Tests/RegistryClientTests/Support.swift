@@ -1,3 +1,4 @@
+import Foundation
 import OCI
 import RegistryClient
 import Synchronization
@@ -29,7 +30,8 @@ func withClient<Result>(
 /// A configuration with the same credentials for every registry.
 func signedIn(as username: String = "me", _ password: String = "secret") -> RegistryClient.Configuration {
     var configuration = RegistryClient.Configuration.withoutRetries
-    configuration.credentials = { _, _ in Credentials(username: username, password: password) }
+    TestSecrets.remember(Data("\(username):\(password)".utf8).base64EncodedString())
+    configuration.credentials = { _, _, _ in Credentials(username: username, password: password) }
     return configuration
 }
 
@@ -38,8 +40,10 @@ func failure<Result>(
     sourceLocation: SourceLocation = #_sourceLocation,
     of operation: () async throws -> Result
 ) async throws -> RegistryError {
-    let error = await #expect(throws: RegistryError.self, sourceLocation: sourceLocation) { _ = try await operation() }
-    return try #require(error, sourceLocation: sourceLocation)
+    let thrown = await #expect(throws: RegistryError.self, sourceLocation: sourceLocation) { _ = try await operation() }
+    let error = try #require(thrown, sourceLocation: sourceLocation)
+    #expect(TestSecrets.found(in: Array(error.description.utf8)) == [], sourceLocation: sourceLocation)
+    return error
 }
 
 /// The error of an operation that must fail within a client of its own.

@@ -102,7 +102,9 @@ import Testing
         let error = try await refusal(registry)
         #expect(error.code == .unexpectedStatus)
         #expect(error.status == 307)
-        #expect(registry.lines == ["GET /v2/app/tags/list", "GET /token?service=s&scope=repository:app:pull"])
+        #expect(
+            registry.lines == ["GET /v2/app/tags/list", "GET /token?service=s&scope=repository:app:pull&account=me"]
+        )
         #expect(other.requests.isEmpty)
     }
 

@@ -167,6 +167,60 @@ import Testing
         #expect(try await tags(of: registry, configuration) == ["1"])
     }
 
+    /// A host that gives tokens and blobs, for registries that send everybody there.
+    private static let annex = #"location /token { return 200 '{"token":"t"}'; } location / { return 200 'a blob'; }"#
+
+    private static func sending(to annex: Nginx) -> String {
+        """
+        location / {
+            if ($http_authorization = "Bearer t") { return 307 https://\(annex.address)/elsewhere; }
+            add_header WWW-Authenticate 'Bearer realm="https://\(annex.address)/token"' always;
+            return 401;
+        }
+        """
+    }
+
+    private func blob(of server: Nginx, _ configuration: RegistryClient.Configuration) async throws -> [UInt8] {
+        let blob = try TestBlob(
+            bytes: Array("a blob".utf8),
+            mediaType: MediaType(rawValue: "application/octet-stream")
+        )
+        let repository = try Repository(registry: server.address, path: "app")
+        let received = Received()
+        try await withClient(configuration) {
+            try await $0.fetchBlob(blob.descriptor, from: repository, into: received.take)
+        }
+        return received.bytes
+    }
+
+    @Test func `the authorities of a registry vouch for where it sends us, and nothing else of it goes there`()
+        async throws
+    {
+        let annex = try Nginx(clients: .asked, locations: Self.annex)
+        let registry = try Nginx(clients: .required, locations: Self.sending(to: annex))
+        let stranger = try Nginx(locations: Self.sending(to: annex))
+        var configuration = configuration(registry, stranger, annex)
+        for server in [registry, stranger] { try trust(server) }
+        try identify(at: registry)
+        let untrusted = try await failure { try await blob(of: registry, configuration) }
+        #expect(untrusted.code == .untrustedCertificate)
+        #expect(untrusted.request == "GET https://\(annex.address)/token")
+        try scratch.write(annex.scratch.read("ca.pem"), to: "certs.d/\(registry.address)/annex.crt")
+        #expect(try await blob(of: registry, configuration) == Array("a blob".utf8))
+        // For nobody else, and for nobody by itself.
+        for server in [stranger, annex] {
+            let error = try await failure { try await blob(of: server, configuration) }
+            #expect(error.code == .untrustedCertificate, "\(error)")
+        }
+        // That one host is not verified says nothing of the other.
+        try FileManager.default.removeItem(atPath: scratch.path("certs.d/\(registry.address)/annex.crt"))
+        configuration.insecureRegistries = [registry.address]
+        let unverified = try await failure { try await blob(of: registry, configuration) }
+        #expect(unverified.code == .untrustedCertificate)
+        annex.stop()
+        #expect(annex.requests == ["-|GET /token|-|-", "-|GET /elsewhere|-|-"])
+    }
+
     @Test func `files of the registries that are named are read before anything is sent`() async throws {
         let server = try Nginx(locations: Self.tags)
         var configuration = configuration(server)

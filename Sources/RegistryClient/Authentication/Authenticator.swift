@@ -11,6 +11,8 @@ actor Authenticator {
     }
 
     private let endpoint: RegistryEndpoint
+    /// What the user sends to the registry besides.
+    private let headers: [ExtraHeader]
     private let find: RegistryClient.CredentialFinder
     private let transport: HTTPTransport
     private var method = Method.unknown
@@ -20,10 +22,14 @@ actor Authenticator {
     /// How often the first request was tried in vain.
     private(set) var failureCount = 0
     private var tokens: [TokenKey: CachedToken] = [:]
+    /// Whether the registry was asked whether it wants to know who we are.
+    private(set) var isIntroduced = false
 
     /// Held by the first request to the registry; the others wait until it is known what the registry asks for, because
     /// each of them would be turned away once.
     nonisolated let firstRequest = RequestSlots(limit: 1)
+    /// Held by whoever asks the registry whether it wants to know who we are.
+    nonisolated let introduction = RequestSlots(limit: 1)
 
     /// What a token is good for.
     private struct TokenKey: Hashable {
@@ -44,8 +50,14 @@ actor Authenticator {
         }
     }
 
-    init(endpoint: RegistryEndpoint, find: @escaping RegistryClient.CredentialFinder, transport: HTTPTransport) {
+    init(
+        endpoint: RegistryEndpoint,
+        headers: [ExtraHeader],
+        find: @escaping RegistryClient.CredentialFinder,
+        transport: HTTPTransport
+    ) {
         self.endpoint = endpoint
+        self.headers = headers
         self.find = find
         self.transport = transport
     }
@@ -87,6 +99,9 @@ actor Authenticator {
         if case .unknown = method { method = .none }
     }
 
+    /// Notes that the registry was asked whether it wants to know who we are.
+    func noteIntroduced() { isIntroduced = true }
+
     // MARK: - Authorization
 
     /// Whether the registry has asked who we are.
@@ -99,7 +114,15 @@ actor Authenticator {
 
     /// Who we are in the repository that a request is for.
     func credentials(for scopes: [Scope]) async throws -> Credentials? {
-        try await find(endpoint.registry, scopes.path)
+        try await find(endpoint.registry, scopes.path, nil)
+    }
+
+    /// Who else we are, where that was refused; nil where there are no others.
+    ///
+    /// What a helper gives may be good for an hour alone.
+    private func credentials(besides refused: Credentials, for scopes: [Scope]) async throws -> Credentials? {
+        let found = try await find(endpoint.registry, scopes.path, refused)
+        return found?.kind == refused.kind ? nil : found
     }
 
     /// The value of the `Authorization` header for a request, nil where none is needed.
@@ -118,28 +141,83 @@ actor Authenticator {
         }
     }
 
-    /// Answers the challenges of a registry.
+    /// What to say next where a registry has refused what it was told.
     ///
     /// - Parameters:
-    ///   - challenges: what the registry asks for.
+    ///   - refusals: what it was told so far, for this one request.
+    ///   - challenges: what it asks for; none where it only says no.
     ///   - scopes: what the request needs to be allowed.
-    ///   - rejected: the authorization that the request had.
+    ///   - fetchesToken: whether a token may be fetched anew.
     ///   - context: what the request is made for.
-    /// - Returns: the authorization to try next, nil where there is no other to try.
+    /// - Returns: the authorization to try, nil where there is no other to try.
     /// - Throws: ``RegistryError`` when a token cannot be had or there are no credentials to answer with.
-    func answer(
-        to challenges: [Challenge],
+    func next(
+        after refusals: [String],
+        challenges: [Challenge],
         scopes: [Scope],
-        rejected: String?,
+        fetchesToken: Bool,
         context: RequestContext
     ) async throws -> String? {
+        func answer(as credentials: Credentials?) async throws -> String? {
+            try await self.answer(
+                to: challenges,
+                as: credentials,
+                scopes: scopes,
+                rejected: refusals.last,
+                fetchesToken: fetchesToken,
+                context: context
+            )
+        }
         let credentials = try await credentials(for: scopes)
+        let first = try await answer(as: credentials)
+        guard let first, refusals.contains(first) else { return first }
+        // Others may be had by now, where these were what was refused.
+        guard let refused = credentials, refused.are(first),
+            let others = try await self.credentials(besides: refused, for: scopes),
+            let second = try await answer(as: others)
+        else { return nil }
+        return refusals.contains(second) ? nil : second
+    }
+
+    /// What to say to a registry that did not ask, to find out whether it is good for anything.
+    ///
+    /// - Throws: ``RegistryError`` when a token cannot be had.
+    func trial(of challenges: [Challenge], scopes: [Scope], context: RequestContext) async throws -> String? {
+        let credentials = try await credentials(for: scopes)
+        return try await answer(to: challenges, as: credentials, scopes: scopes, adopts: false, context: context)
+    }
+
+    /// Notes that what was said to a registry was good, and is to be said from now on.
+    func adopt(_ challenges: [Challenge], _ authorization: String, _ context: RequestContext) {
+        if !authorization.hasPrefix("Basic "), let server = try? server(in: challenges, context)?.server {
+            method = .bearer(server)
+        } else {
+            method = .basic
+        }
+    }
+
+    /// The answer to challenges; where there are none, to a registry that has said before what it wants.
+    private func answer(
+        to challenges: [Challenge],
+        as credentials: Credentials?,
+        scopes: [Scope],
+        rejected: String? = nil,
+        fetchesToken: Bool = true,
+        adopts: Bool = true,
+        context: RequestContext
+    ) async throws -> String? {
+        guard !challenges.isEmpty else {
+            guard case .basic = method else { return credentials?.bearerAuthorization }
+            return credentials?.bearerAuthorization ?? credentials?.basicAuthorization
+        }
         let basic = challenges.first { $0.scheme == "basic" }
         do {
             if let (server, asked) = try server(in: challenges, context) {
-                method = .bearer(server)
-                if let own = credentials?.bearerAuthorization { return own == rejected ? nil : own }
-                let next = try await token(
+                if adopts { method = .bearer(server) }
+                if let own = credentials?.bearerAuthorization { return own }
+                // One that was too narrow is worth another, whenever that is found out.
+                guard fetchesToken || Scope.merged(scopes + asked) != Scope.merged(scopes) else { return nil }
+                return try await token(
                     from: server,
                     as: credentials,
                     scopes: scopes,
@@ -147,7 +225,6 @@ actor Authenticator {
                     rejected: rejected,
                     context: context
                 )
-                return next == rejected ? nil : next
             }
         } catch let error as RegistryError where error.code == .malformedAnswer && basic != nil {
             // The registry takes a password just as well.
@@ -156,7 +233,7 @@ actor Authenticator {
             let names = challenges.map(\.scheme).joined(separator: ", ")
             throw RegistryError(.unauthorized, context, reason: "the registry asks for \"\(names)\" authentication")
         }
-        method = .basic
+        if adopts { method = .basic }
         guard let credentials else {
             throw RegistryError(
                 .unauthorized,
@@ -171,7 +248,7 @@ actor Authenticator {
                 reason: "it asks for a user name and a password, and \(credentials.source) has an identity token"
             )
         }
-        return authorization == rejected ? nil : authorization
+        return authorization
     }
 
     /// The first token server that a challenge names, and the scopes for which the registry sends us there.
@@ -219,13 +296,16 @@ actor Authenticator {
                 throw (failure as? RegistryError).map { $0.with(context, request: $0.request) } ?? failure
             }
             do {
-                let token = try await server.fetch(
-                    scopes: Scope.merged(scopes + asked),
-                    credentials: credentials,
-                    lack: endpoint.missingCredentials,
-                    transport: transport,
-                    context: context
-                )
+                let all = Scope.merged(scopes + asked)
+                var token: Token
+                do {
+                    token = try await fetch(all, from: server, as: credentials, context)
+                } catch let error as RegistryError where error.code == .unauthorized {
+                    guard let refused = credentials,
+                        let other = try await self.credentials(besides: refused, for: scopes)
+                    else { throw error }
+                    token = try await fetch(all, from: server, as: other, context)
+                }
                 cached.token = token
                 cached.failure = nil
                 cached.attemptCount += 1
@@ -239,5 +319,21 @@ actor Authenticator {
                 throw error
             }
         }
+    }
+
+    private func fetch(
+        _ scopes: [Scope],
+        from server: TokenServer,
+        as credentials: Credentials?,
+        _ context: RequestContext
+    ) async throws -> Token {
+        try await server.fetch(
+            scopes: scopes,
+            credentials: credentials,
+            for: endpoint,
+            headers: headers,
+            transport: transport,
+            context: context
+        )
     }
 }

@@ -1,3 +1,5 @@
+import NIOHTTP1
+
 /// One challenge of a `WWW-Authenticate` header.
 ///
 /// Spec: RFC 9110 "WWW-Authenticate".
@@ -104,5 +106,21 @@ extension UInt8 {
     /// A character of a token, and those that unquoted URLs and scopes of careless servers have besides.
     fileprivate var isTokenCharacter: Bool {
         self > UInt8(ascii: " ") && self < 0x7f && !"\",=".utf8.contains(self)
+    }
+}
+
+extension Challenge {
+    /// What an answer asks for.
+    ///
+    /// - Parameters:
+    ///   - response: the answer.
+    ///   - authorization: what the request had. Where it had something, an answer of 403 asks for more only where it says
+    ///     so. Spec: RFC 6750 "Error Codes".
+    /// - Returns: the challenges.
+    static func all(in response: HTTPResponse, to authorization: String?) -> [Challenge] {
+        guard response.status == 401 || response.status == 403 else { return [] }
+        let challenges = response.headers["WWW-Authenticate"].flatMap(parse)
+        guard response.status == 403, authorization != nil else { return challenges }
+        return challenges.filter { $0.parameters["error"] == "insufficient_scope" }
     }
 }

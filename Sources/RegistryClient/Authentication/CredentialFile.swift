@@ -55,6 +55,9 @@ package struct CredentialFile: Sendable {
         return CredentialFile(path: path, entries: [key: entry], helpers: [:], store: nil)
     }
 
+    /// The file without the helpers that it names.
+    var withoutHelpers: CredentialFile { CredentialFile(path: path, entries: entries, helpers: [:], store: nil) }
+
     /// What the file has of its own for a key; nil where it has nothing.
     func entry(for key: String) -> Entry? { entries[key] }
 

@@ -13,19 +13,35 @@ package struct CredentialFiles: Sendable {
         var isNamed = false
     }
 
+    /// The variable that holds what docker's file else holds, as build servers set it.
+    private static let textVariable = "DOCKER_AUTH_CONFIG"
+
     /// Reads the files that there are, in the order in which they are asked.
     ///
     /// - Parameters:
     ///   - named: the one file to read, as the user named it; nil for `$REGISTRY_AUTH_FILE`, and where that is not set
-    ///     for all places: podman's for this login, podman's and docker's for this user, and docker's first.
+    ///     for all places: what `$DOCKER_AUTH_CONFIG` itself holds, podman's for this login, podman's and docker's for
+    ///     this user, and docker's first.
     ///   - environment: the environment that says where they are.
+    ///   - warn: is told what is passed over.
     /// - Returns: the files.
     /// - Throws: ``CredentialsError`` for a file that is there but cannot be read, or is named by the user but not there.
     package static func load(
         named: String?,
-        environment: [String: String]
+        environment: [String: String],
+        warn: (String) -> Void = { _ in }
     ) throws(CredentialsError) -> [CredentialFile] {
         var files: [CredentialFile] = []
+        if named == nil, environment.value(of: "REGISTRY_AUTH_FILE") == nil,
+            let text = environment.value(of: textVariable)
+        {
+            do throws(CredentialsError) {
+                files.append(try .parse(Array(text.utf8), path: textVariable).withoutHelpers)
+            } catch {
+                // Some build servers put the name of a file there.
+                warn("\(error); it is passed over")
+            }
+        }
         for place in places(named: named, environment: environment)
         where place.isNamed || FileManager.default.fileExists(atPath: place.path) {
             let text = try read(place.path)

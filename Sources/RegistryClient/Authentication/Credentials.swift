@@ -64,6 +64,11 @@ package struct Credentials: Sendable, CustomStringConvertible, CustomDebugString
         return "Bearer " + token
     }
 
+    /// Whether they are what an `Authorization` header had.
+    func are(_ authorization: String) -> Bool {
+        basicAuthorization == authorization || bearerAuthorization == authorization
+    }
+
     /// Whether a text may follow `Bearer` in a header: it must not be able to begin another.
     static func isToken(_ text: String) -> Bool { !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } }
 

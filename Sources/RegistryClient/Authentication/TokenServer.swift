@@ -51,7 +51,8 @@ struct TokenServer: Hashable, Sendable {
     /// - Parameters:
     ///   - scopes: what the token is for.
     ///   - credentials: who asks; nil for nobody in particular.
-    ///   - lack: what to say where nobody in particular is refused.
+    ///   - endpoint: the registry that sends us there.
+    ///   - headers: what the user sends to the registry besides; where that is on another host, they stay behind.
     ///   - transport: the connections.
     ///   - context: what it is asked for.
     /// - Returns: the token.
@@ -59,18 +60,25 @@ struct TokenServer: Hashable, Sendable {
     func fetch(
         scopes: [Scope],
         credentials: Credentials?,
-        lack: String,
+        for endpoint: RegistryEndpoint,
+        headers: [ExtraHeader],
         transport: HTTPTransport,
         context: RequestContext
     ) async throws -> Token {
-        let request = request(scopes: scopes, credentials: credentials)
+        var request = request(scopes: scopes, credentials: credentials)
+        request.registry = endpoint.origin
+        if URLParts.origin(of: realm) == endpoint.origin {
+            for header in headers { request.headers.add(name: header.name, value: header.value) }
+        }
         var response = try await transport.send(
             request,
             handling: .collect(limit: BodyHandling.errorBodyLimit),
             context: context
         )
         if [400, 401, 403].contains(response.status) {
-            response.hint = credentials.map { "the token server refuses the credentials from \($0.source)" } ?? lack
+            response.hint =
+                credentials.map { "the token server refuses the credentials from \($0.source)" }
+                ?? endpoint.missingCredentials
         }
         // OAuth2 has its own word for a credential that is wrong.
         if response.status == 400, RegistryAnswer.isInvalidGrant(response.body) { response.status = 401 }
@@ -93,6 +101,9 @@ struct TokenServer: Hashable, Sendable {
             var url = realm
             if let service { url = URLParts.appending("service", service, to: url) }
             for scope in scopes { url = URLParts.appending("scope", scope.description, to: url) }
+            if case .password(let username, _) = credentials?.kind {
+                url = URLParts.appending("account", username, to: url)
+            }
             var request = HTTPRequest(method: .GET, url: url)
             request.headers.add(name: "Accept", value: "application/json")
             if let basic = credentials?.basicAuthorization { request.headers.add(name: "Authorization", value: basic) }
