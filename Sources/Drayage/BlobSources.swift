@@ -9,7 +9,7 @@ struct BlobSources: Sendable {
     /// Collects the repositories of all images.
     init(images: [Resolver.Image], graph: ImageGraph) {
         for image in images {
-            for blob in graph.blobs(from: image.top.digest) {
+            for blob in image.tops.flatMap(graph.blobs) {
                 let known = origins[blob.digest, default: []]
                 if known.count < Self.limit, !known.contains(image.origin) {
                     origins[blob.digest, default: []].append(image.origin)

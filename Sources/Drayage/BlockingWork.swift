@@ -16,7 +16,7 @@ func blocking<Result>(_ work: @escaping @Sendable () throws -> sending Result) a
 
 /// The same for work that takes its time: it calls what it is given now and then, which throws when the task is cancelled.
 func blocking<Result>(
-    _ work: @escaping @Sendable (_ checkCancellation: @Sendable () throws -> Void) throws -> sending Result
+    _ work: @escaping @Sendable (_ checkCancellation: @escaping @Sendable () throws -> Void) throws -> sending Result
 ) async throws -> sending Result {
     let isCancelled = Flag()
     return try await withTaskCancellationHandler {

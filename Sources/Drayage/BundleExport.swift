@@ -65,14 +65,16 @@ struct BundleExport: Sendable {
             writer: writer,
             sources: BlobSources(images: resolution.images, graph: resolution.graph),
             reused: reused,
+            planned: resolution.blobs,
             client: client,
             health: health,
             parallelism: connections.parallelism,
             progress: progress
         )
         let outcome = try await fill.run(keepGoing: options.keepGoing)
-        report.notes += outcome.damaged.sorted { $0.key < $1.key }.map { digest, bundle in
-            "\(bundle): \(digest) is not what its digest says; it was not taken from there"
+        report.notes += outcome.damaged.sorted { $0.key < $1.key }.map { digest, damage in
+            let cause = damage.error.map { "\($0)" } ?? "\(damage.path): \(digest) is not what its digest says"
+            return "\(cause); it was not taken from there"
         }
         report.blobs = outcome.records.sorted
         var remaining = resolution
@@ -86,7 +88,7 @@ struct BundleExport: Sendable {
             if !outcome.failures.isEmpty { try writer.compact(to: final) }
             try writer.seal()
         }
-        report.describe(remaining, plan: final, status: .bundled)
+        report.describe(remaining, plan: final, status: .bundled, searched: options.includesReferrers)
         report.totals?.fetchedByteCount = outcome.fetchedByteCount
         if interrupted != nil { report.totals?.keptByteCount = outcome.keptByteCount }
         if !reused.isEmpty { report.totals?.reusedByteCount = outcome.reusedByteCount }

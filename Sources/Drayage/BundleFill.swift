@@ -9,6 +9,8 @@ struct BundleFill: Sendable {
     let sources: BlobSources
     /// Earlier bundles, which are asked before any registry.
     let reused: [LayoutReader]
+    /// What was fetched when the bundle was planned.
+    let planned: [Digest: Resolver.PlannedBlob]
     let client: RegistryClient
     let health: MirrorHealth
     let parallelism: Int
@@ -31,8 +33,16 @@ struct BundleFill: Sendable {
         var fetchedByteCount: Int64 = 0
         /// What became of each blob.
         var records = BlobRecords()
-        /// The blobs that an earlier bundle should have and has not, each with that bundle's name.
-        var damaged: [Digest: String] = [:]
+        /// The blobs that an earlier bundle should have and has not, or not in a way that can be read.
+        var damaged: [Digest: Damage] = [:]
+    }
+
+    /// A blob that was not taken from a file.
+    struct Damage: Sendable {
+        /// The file.
+        let path: String
+        /// Why it cannot be read; nil where it has other bytes.
+        let error: LayoutError?
     }
 
     private final class Record: Sendable {
@@ -107,17 +117,17 @@ struct BundleFill: Sendable {
     }
 
     private func isReusable(_ blob: LayoutPlan.Blob) -> Bool {
-        reused.contains { $0.range(of: blob.descriptor.digest) != nil }
+        reused.contains { $0.byteCount(of: blob.descriptor.digest) != nil }
     }
 
     private func takeOver(_ planned: LayoutPlan.Blob, _ record: Record) async throws -> Bool {
         let blob = planned.descriptor
         let slot = writer.slot(for: planned)
-        for reader in reused where reader.range(of: blob.digest) != nil {
+        for reader in reused where reader.byteCount(of: blob.digest) != nil {
             progress(.blobStarted(blob.digest, byteCount: blob.size))
-            guard try await copy(to: slot, from: reader) else {
+            if let damage = try await copy(to: slot, from: reader) {
                 progress(.blobFailed(blob.digest))
-                record.outcome.withLock { $0.damaged[blob.digest] = reader.path }
+                record.outcome.withLock { $0.damaged[blob.digest] = damage }
                 continue
             }
             progress(.blobFinished(blob.digest))
@@ -132,18 +142,21 @@ struct BundleFill: Sendable {
         return false
     }
 
-    /// Copies a blob; what cannot be read is as good as damaged.
-    private func copy(to slot: LayoutSlot, from reader: LayoutReader) async throws -> Bool {
+    /// Copies a blob.
+    ///
+    /// - Returns: why it is not there now; nil where it is.
+    private func copy(to slot: LayoutSlot, from reader: LayoutReader) async throws -> Damage? {
         do {
-            return try await blocking { checkCancellation in
+            let isWhole = try await blocking { checkCancellation in
                 try slot.copy(from: reader) { count in
                     try checkCancellation()
                     progress(.blobAdvanced(slot.descriptor.digest, byteCount: count))
                 }
             }
+            return isWhole ? nil : Damage(path: reader.path, error: nil)
         } catch let error as LayoutError where error.operation == .reading {
             try slot.note(prefix: 0)
-            return false
+            return Damage(path: reader.path, error: error)
         }
     }
 
@@ -165,22 +178,48 @@ struct BundleFill: Sendable {
         }
     }
 
+    /// Puts a blob that was fetched already in its place.
+    private func place(_ fetched: Resolver.PlannedBlob, in slot: LayoutSlot, _ record: Record) async throws {
+        let blob = slot.descriptor
+        let count = Int64(fetched.bytes.count)
+        progress(.blobStarted(blob.digest, byteCount: blob.size))
+        try await blocking {
+            try unsafe fetched.bytes.withUnsafeBytes { try unsafe slot.write($0, at: 0) }
+            try slot.noteVerified()
+        }
+        var entry = Report.Blob(blob, .fetched)
+        entry.source = fetched.source?.description
+        (entry.movedByteCount, entry.attempts) = (count, 1)
+        record.outcome.withLock { [entry] outcome in
+            outcome.fetchedByteCount += count
+            outcome.records.note(entry)
+        }
+        progress(.blobAdvanced(blob.digest, byteCount: count))
+        progress(.blobFinished(blob.digest))
+    }
+
     private func fetch(_ planned: LayoutPlan.Blob, _ record: Record) async throws {
         let blob = planned.descriptor
         let slot = writer.slot(for: planned)
+        if slot.prefixCount == 0, let fetched = self.planned[blob.digest] {
+            return try await place(fetched, in: slot, record)
+        }
+        guard !sources[blob.digest].isEmpty else {
+            throw Unavailable(error: unreadable(blob, record))
+        }
         let kept = Atomic<Int64>(slot.prefixCount)
         let moved = Atomic<Int64>(0)
         let attempts = AttemptCount()
-        func entry(_ status: Report.BlobStatus, from repository: Repository?) -> Report.Blob {
+        func entry(_ status: Report.BlobStatus, from source: String?) -> Report.Blob {
             var entry = Report.Blob(blob, status)
-            entry.source = repository?.description
+            entry.source = source
             entry.movedByteCount = moved.load(ordering: .relaxed)
             entry.attempts = attempts.value
             return entry
         }
-        func noteFailure(_ error: any Error, at repository: Repository?) {
+        func noteFailure(_ error: any Error, at source: String?) {
             record.outcome.withLock { outcome in
-                var failed = entry(.failed, from: repository)
+                var failed = entry(.failed, from: source)
                 failed.cause = "\(error)"
                 outcome.records.note(failed)
             }
@@ -199,36 +238,63 @@ struct BundleFill: Sendable {
             progress(.blobAdvanced(blob.digest, byteCount: -lost))
         }
         destination.lost = { progress(.blobAdvanced(blob.digest, byteCount: -$0)) }
+        /// Tries one place.
+        func attempt(
+            at source: String,
+            _ fetch: (sending BlobPrefix?, BlobPlace) async throws -> Void
+        ) async throws -> String {
+            progress(.blobStarted(blob.digest, byteCount: blob.size))
+            do {
+                try await attempts.counting { try await fetch(try await prefix(of: slot), destination) }
+            } catch let error as RegistryError {
+                // Nothing that was wrong is gone on from.
+                if error.isMismatch {
+                    kept.store(0, ordering: .relaxed)
+                    try slot.note(prefix: 0)
+                }
+                noteFailure(error, at: source)
+                progress(.blobFailed(blob.digest))
+                throw error
+            }
+            return source
+        }
         do {
-            let repository = try await health.ask(sources[blob.digest]) { place in
-                progress(.blobStarted(blob.digest, byteCount: blob.size))
-                do {
-                    try await attempts.counting {
-                        let prefix = try await prefix(of: slot)
+            let source: String
+            do {
+                source = try await health.ask(sources[blob.digest]) { place in
+                    try await attempt(at: place.repository.description) { prefix, destination in
+                        let client = place.client(client)
                         try await client.fetchBlob(blob, from: place.repository, after: prefix, into: destination)
                     }
-                } catch let error as RegistryError {
-                    // Nothing that was wrong is gone on from.
-                    if error.isMismatch {
-                        kept.store(0, ordering: .relaxed)
-                        try slot.note(prefix: 0)
-                    }
-                    noteFailure(error, at: place.repository)
-                    progress(.blobFailed(blob.digest))
-                    throw error
                 }
-                return place.repository
+            } catch  where (error is RegistryError || error is PlacesError) && blob.isForeignLayer {
+                source = try await askMakers(of: blob) { url, name in
+                    try await attempt(at: name) { prefix, destination in
+                        try await client.fetchForeignLayer(blob, from: url, after: prefix, into: destination)
+                    }
+                }
             }
             try slot.noteVerified()
             record.outcome.withLock { outcome in
                 outcome.keptByteCount += kept.load(ordering: .relaxed)
-                outcome.records.note(entry(.fetched, from: repository))
+                outcome.records.note(entry(.fetched, from: source))
             }
             progress(.blobFinished(blob.digest))
         } catch  where error is RegistryError || error is PlacesError {
-            noteFailure(error, at: sources[blob.digest].last?.repository)
+            noteFailure(error, at: sources[blob.digest].last?.repository.description)
             throw Unavailable(error: error)
         }
+    }
+
+    /// Why a blob cannot be had that is in files alone.
+    private func unreadable(_ blob: Descriptor, _ record: Record) -> any Error {
+        let damage = record.outcome.withLock { $0.damaged[blob.digest] }
+        let path = damage?.path ?? reused.first?.path ?? ""
+        if let error = damage?.error, !error.isContentDamage { return error }
+        return DrayageError(
+            .unverified,
+            "\(path): the blob \(blob.digest) is not what its digest says; drayage verify tells more"
+        )
     }
 
     /// What is there of a blob, digested again; nil where there is nothing.

@@ -77,26 +77,48 @@ struct BundleRepair: Sendable {
     ) async throws -> Bool {
         let attempts = AttemptCount()
         do {
-            let (document, origin) = try await document(
-                digest,
-                neededBy: names(problem.images, in: layout.reader),
-                attempts
-            )
+            let made = madeAgain(digest, in: layout.reader).map { ($0, origin: layout.reader.path) }
+            let (document, origin) =
+                if let made { made } else {
+                    try await document(digest, neededBy: names(problem.images, in: layout.reader), attempts)
+                }
+            let isFetched = donor == nil && made == nil
             guard try await blocking({ try layout.write(document) }) else { return false }
             var entry = Report.Blob(document.descriptor, .repaired)
-            (entry.source, entry.attempts) = (origin, donor == nil ? attempts.value : nil)
+            (entry.source, entry.attempts) = (origin, isFetched ? attempts.value : nil)
             entry.movedByteCount = document.descriptor.size
             record.outcome.withLock { [entry] outcome in
                 outcome.records.note(entry)
-                if donor == nil { outcome.fetchedByteCount += document.descriptor.size }
+                if isFetched { outcome.fetchedByteCount += document.descriptor.size }
                 outcome.isChanged = true
                 outcome.failures[digest] = nil
             }
             return true
         } catch  where error is RegistryError || error is PlacesError || error is DrayageError {
-            record.outcome.withLock { $0.failures[digest] = error }
+            let isOurs = layout.reader.images.contains { $0.descriptor.digest == digest && $0.subset?.original != nil }
+            let failure: any Error =
+                isOurs && donor == nil
+                ? DrayageError(
+                    .other,
+                    "\(digest) is an index that was made for this bundle: where it was pushed to has it, or another bundle of "
+                        + "the same (--from); or bundle the images again, with --reuse for what is there",
+                    underlying: error
+                ) : error
+            record.outcome.withLock { $0.failures[digest] = failure }
         }
         return false
+    }
+
+    /// Makes an index of some platforms again, which no registry has, from the record of what it had been.
+    ///
+    /// - Returns: nil where it is no such index, or more than its own manifests are left out.
+    private func madeAgain(_ digest: Digest, in reader: LayoutReader) -> Document? {
+        for image in reader.images where image.descriptor.digest == digest {
+            guard let original = image.subset?.original, let record = reader.documents[original] else { continue }
+            let kept = record.children.map { reader.byteCount(of: $0.digest) == nil ? nil : $0 }
+            if let document = try? record.keeping(kept), document.descriptor.digest == digest { return document }
+        }
+        return nil
     }
 
     private func document(
@@ -112,7 +134,7 @@ struct BundleRepair: Sendable {
         guard !places.isEmpty else { throw nobodyHas(digest) }
         return try await health.ask(places) { place in
             let document = try await attempts.counting {
-                try await client.fetchManifest(.digest(digest), in: place.repository, expected: nil)
+                try await place.client(client).fetchManifest(.digest(digest), in: place.repository, expected: nil)
             }
             return (document, place.repository.description)
         }
@@ -149,15 +171,26 @@ struct BundleRepair: Sendable {
             }
             let places = try places(of: names(images, in: layout.reader))
             guard !places.isEmpty else { throw nobodyHas(blob.digest) }
-            let repository = try await health.ask(places) { place in
-                // What another has sent in vain does not count.
-                progress(.blobStarted(blob.digest, byteCount: blob.size))
-                try await attempts.counting {
-                    try await client.fetchBlob(blob, from: place.repository, into: destination(slot))
+            let origin: String
+            do {
+                origin = try await health.ask(places) { place in
+                    // What another has sent in vain does not count.
+                    progress(.blobStarted(blob.digest, byteCount: blob.size))
+                    try await attempts.counting {
+                        try await place.client(client).fetchBlob(blob, from: place.repository, into: destination(slot))
+                    }
+                    return place.repository.description
                 }
-                return place.repository
+            } catch  where (error is RegistryError || error is PlacesError) && blob.isForeignLayer {
+                origin = try await askMakers(of: blob) { url, name in
+                    progress(.blobStarted(blob.digest, byteCount: blob.size))
+                    try await attempts.counting {
+                        try await client.fetchForeignLayer(blob, from: url, into: destination(slot))
+                    }
+                    return name
+                }
             }
-            end(.repaired, from: repository.description, nil)
+            end(.repaired, from: origin, nil)
         } catch let error as CancellationError {
             throw error
         } catch let error as LayoutError where error.operation == .writing {
@@ -192,7 +225,7 @@ struct BundleRepair: Sendable {
 
     /// The images among some that have the name of a repository: other programs' names may be no more than a tag.
     private func names(_ images: [String], in reader: LayoutReader) -> [String] {
-        let known = Set(reader.images.filter(\.namesRepository).map(\.name))
+        let known = Set(reader.images.filter(\.namesRepository).map(\.name) + reader.referrers.map(\.name))
         return images.filter(known.contains)
     }
 
@@ -226,7 +259,7 @@ struct BundleRepair: Sendable {
 
     private func report(of reader: LayoutReader, _ blobs: [Descriptor], _ record: Record) throws -> Report {
         let outcome = record.outcome.withLock { $0 }
-        let graph = ImageGraph(documents: reader.documents)
+        let graph = ImageGraph(of: reader)
         let users = try reader.images(needing: Set(outcome.failures.keys))
         let hit = Set(reader.problems.flatMap(\.images) + users.values.joined())
         var report = Report(command: "repair")

@@ -55,7 +55,7 @@ public struct Checker: Sendable {
                 client: client,
                 registry: target.registry,
                 writes: options.writes,
-                isVerified: !connections.insecureRegistries.contains(target.registry)
+                isVerified: client.isVerified(target.registry)
             )
             guard try await round.check(&report, certificate: shown) else { return }
             for repository in repositories { try await round.check(repository, &report) }
@@ -174,7 +174,8 @@ private struct CheckRound {
                 push.isDone ? try await blob.asyncMap { try await client.tryMount(of: $0, in: repository) } : nil
             add("mounts", mount, otherwise: blob == nil ? nothing : "it could not be tried")
             let sparse =
-                writes && push.isDone ? try await client.trySparseIndex(index(of: absent), in: repository) : nil
+                writes && push.isDone
+                ? try await client.trySparseIndex(SparseTrial.index(like: [missing(absent)]), in: repository) : nil
             add("sparse indexes", sparse, otherwise: writes ? "it could not be tried" : "only writing tells: --write")
         } catch let error as RegistryError {
             report.failures.append(.init(subject: repository.description, error: error))
@@ -193,13 +194,9 @@ private struct CheckRound {
         return nil
     }
 
-    private func index(of absent: Digest) throws -> Document {
-        let text = """
-            {"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":\
-            "application/vnd.oci.image.manifest.v1+json","digest":"\(absent)","size":500,"platform":{"os":"linux",\
-            "architecture":"amd64"}}]}
-            """
-        return try Document(bytes: Array(text.utf8), declaredType: .ociIndex)
+    private func missing(_ absent: Digest) -> Descriptor {
+        let platform = Platform(os: "linux", architecture: "amd64")
+        return Descriptor(mediaType: .ociManifest, digest: absent, size: 500, platform: platform)
     }
 
     private func text(of certificate: PeerCertificate) -> String {

@@ -91,7 +91,7 @@ public struct ConnectionOptions: Sendable {
         credentials[registry] = try Credentials.parse(lines: text, path: source)
     }
 
-    /// Adds a header field that goes with every request to a registry: to no other host, its token server among them.
+    /// Adds a header field that goes with every request to a registry, and to no other host.
     ///
     /// - Throws: ``DrayageError`` with `usage` for what can be none; its message does not hold the value.
     public mutating func addHeader(name: String, value: String, for registry: String) throws {
@@ -111,8 +111,15 @@ public struct ConnectionOptions: Sendable {
     ///
     /// - Throws: ``RegistriesConf/Failure`` for a file that cannot be used.
     func routes(of references: [Reference]) async throws -> Routes {
-        let files = RegistriesConfFiles(environment: environment, systemFolder: containersFolder)
-        return try await blocking { Routes(references, rules: MirrorRules(named: mirrors, rules: try files.rules())) }
+        try await blocking {
+            let content = try registriesConf()
+            let rules = MirrorRules(named: mirrors, rules: content.rules)
+            return Routes(references, rules: rules, credentialHelpers: .init(content.credentialHelpers ?? []))
+        }
+    }
+
+    private func registriesConf() throws(RegistriesConf.Failure) -> RegistriesConf.Content {
+        try RegistriesConfFiles(environment: environment, systemFolder: containersFolder).content()
     }
 
     /// The client's configuration for what is asked for along routes.
@@ -124,7 +131,8 @@ public struct ConnectionOptions: Sendable {
     /// - Throws: what ``clientConfiguration(for:progress:)`` does.
     func clientConfiguration(routes: Routes, progress: @escaping ProgressHandler) throws -> RegistryClient.Configuration
     {
-        var configuration = try clientConfiguration(for: [], progress: progress)
+        let store = try credentialStore(helpers: routes.credentialHelpers)
+        var configuration = clientConfiguration(for: [], store, progress: progress)
         routes.apply(to: &configuration)
         return configuration
     }
@@ -136,24 +144,60 @@ public struct ConnectionOptions: Sendable {
     ///     cannot be used, no client is made.
     ///   - progress: hears of what is tried again.
     /// - Returns: the configuration.
-    /// - Throws: `CredentialsError` for a file of credentials that cannot be read, `ProxyError` for a proxy that cannot be used.
+    /// - Throws: `CredentialsError` for a file of credentials that cannot be read.
     func clientConfiguration(
         for registries: some Sequence<String>,
         progress: @escaping ProgressHandler = { _ in }
     ) throws -> RegistryClient.Configuration {
-        let store = CredentialStore(
+        clientConfiguration(for: registries, try credentialStore(), progress: progress)
+    }
+
+    /// All that says who we are.
+    ///
+    /// - Throws: what ``clientConfiguration(for:progress:)`` does.
+    func credentialStore() throws -> CredentialStore {
+        guard readsCredentialFiles else { return try credentialStore(helpers: .init()) }
+        return try credentialStore(helpers: credentialHelpers)
+    }
+
+    /// The helpers that containers' files name for all registries.
+    ///
+    /// Where these are of use for nothing else, what is wrong with them is no obstacle.
+    var credentialHelpers: CredentialHelpers {
+        do throws(RegistriesConf.Failure) {
+            return .init(try registriesConf().credentialHelpers ?? [])
+        } catch {
+            logger.warning("\(error); the credential helpers that it may name are not asked")
+            return .init()
+        }
+    }
+
+    private func credentialFiles() throws(CredentialsError) -> [CredentialFile] {
+        try CredentialFiles.load(named: authFile, environment: environment) { logger.warning("\($0)") }
+    }
+
+    private func credentialStore(helpers: CredentialHelpers) throws -> CredentialStore {
+        CredentialStore(
             given: credentials,
-            files: readsCredentialFiles ? try CredentialFiles.load(named: authFile, environment: environment) : [],
+            files: readsCredentialFiles ? try credentialFiles() : [],
+            helpers: helpers,
             environment: environment,
             logger: logger
         )
+    }
+
+    private func clientConfiguration(
+        for registries: some Sequence<String>,
+        _ store: CredentialStore,
+        progress: @escaping ProgressHandler
+    ) -> RegistryClient.Configuration {
         var configuration = RegistryClient.Configuration()
         configuration.insecureRegistries = insecureRegistries
         configuration.caFile = caFile
         configuration.environmentCAFile = environment.value(of: "SSL_CERT_FILE")
         configuration.certificateFolders = certificateFolders ?? Self.certificateFolders(in: environment)
         configuration.registries = Set(registries)
-        configuration.proxies = try ProxySettings(environment: environment)
+        configuration.proxies = ProxySettings(environment: environment)
         for registry in plainHTTPRegistries { configuration.schemes[registry] = .http }
         configuration.schemes.merge(schemes) { $1 }
         for registry in tlsRegistries { configuration.schemes[registry] = .https }
@@ -167,7 +211,7 @@ public struct ConnectionOptions: Sendable {
         configuration.onRetry = { progress(.retrying(message: "\($0.error)", wait: $0.wait)) }
         configuration.headers = headers
         configuration.logger = logger
-        configuration.credentials = { try await store.credentials(for: $0, path: $1) }
+        configuration.credentials = { try await store.credentials(for: $0, path: $1, refused: $2) }
         return configuration
     }
 

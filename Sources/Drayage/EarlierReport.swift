@@ -5,6 +5,7 @@ public struct EarlierReport: Sendable {
     private struct Document: Decodable {
         struct Image: Decodable {
             let reference: String
+            let requested: String?
             let status: String
         }
 
@@ -83,6 +84,21 @@ public struct EarlierReport: Sendable {
         let names = document.images.filter { $0.status == Report.Status.failed.rawValue }.map(\.reference)
         guard !names.isEmpty else { throw nothingFailed }
         return Set(names)
+    }
+
+    /// The images that a copy could not bring.
+    ///
+    /// - Throws: ``DrayageError`` with `usage` where the copy was to another target, or no image failed.
+    public func uncopiedImages(to target: RegistryTarget) throws -> [Reference] {
+        _ = try unpushedImages(to: target)
+        let failed = document.images.filter { $0.status == Report.Status.failed.rawValue }
+        return try failed.map { $0.requested ?? $0.reference }.sorted().map { name in
+            do {
+                return try Reference(parsing: name)
+            } catch {
+                throw DrayageError(.usage, "\(path) names an image that failed, and it is none", underlying: error)
+            }
+        }
     }
 
     /// The plan of a prune of which something could not be removed: for a registry without the repositories that are

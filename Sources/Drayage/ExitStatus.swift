@@ -26,6 +26,7 @@ public enum ExitStatus: Int32, Sendable {
             case let error as RegistryError: Self.of(error.code)
             case let error as PlacesError: Self.of(error.source.code)
             case let error as LayoutError: error.isContentDamage ? .unverified : .failed
+            case let error as BlobSourceFailure: ExitStatus(of: error.underlying)
             case let error as DrayageError: Self.of(error)
             case is ReferenceError: .usage
             default: .failed

@@ -1,9 +1,18 @@
+import ImageLayout
+
 /// The manifests and indexes of a set of images, and what is beneath each.
 struct ImageGraph: Sendable {
     /// The documents by digest.
     ///
     /// Some may be missing in a damaged bundle.
     var documents: [Digest: Document] = [:]
+    /// Which of the layers that are fetched from their makers count as blobs.
+    var foreignLayers = ForeignLayers.none
+
+    /// The blobs directly beneath a document.
+    func blobs(of document: Document) -> [Descriptor] {
+        document.blobs + document.foreignLayers.filter(foreignLayers.contains)
+    }
 
     /// A document and all that are beneath it, each once, parents first.
     func documents(from top: Digest) -> [Document] {
@@ -23,7 +32,7 @@ struct ImageGraph: Sendable {
     /// The blobs beneath a document, each once.
     func blobs(from top: Digest) -> [Descriptor] {
         var seen: Set<Digest> = []
-        return documents(from: top).flatMap(\.blobs).filter { seen.insert($0.digest).inserted }
+        return documents(from: top).flatMap(blobs).filter { seen.insert($0.digest).inserted }
     }
 
     /// The bytes of all documents and blobs from a document on, each counted once.
@@ -37,10 +46,11 @@ struct ImageGraph: Sendable {
         }
     }
 
-    /// The platforms that an index names, attestations left out; nil for a single manifest, whose config says it.
+    /// The platforms of what is there of an index, attestations left out; nil for a single manifest, whose config says it.
     func platforms(of top: Digest) -> [Platform]? {
         guard let document = documents[top], case .index = document.content else { return nil }
-        return documents(from: top).flatMap(\.children).filter { !$0.isAttestation }.compactMap(\.platform)
+        return documents(from: top).flatMap(\.children)
+            .filter { !$0.isAttestation && documents[$0.digest] != nil }.compactMap(\.platform)
     }
 
     /// How many levels of documents are beneath a document: 0 where there is none.
@@ -57,5 +67,12 @@ struct ImageGraph: Sendable {
         }
         for digest in documents.keys { _ = height(of: digest) }
         return heights
+    }
+}
+
+extension ImageGraph {
+    /// The manifests and indexes of a bundle.
+    init(of reader: LayoutReader) {
+        self.init(documents: reader.documents, foreignLayers: .some(reader.foreignLayers))
     }
 }

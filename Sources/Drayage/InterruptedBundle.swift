@@ -38,6 +38,18 @@ struct InterruptedBundle: Sendable {
         }
     }
 
+    /// What referred to each image when the bundle was planned.
+    ///
+    /// Where there was nothing at all, perhaps nobody had looked.
+    var plannedReferrers: [PlannedImage: [LayoutReferrer]] {
+        guard !refreshes, !layout.plan.referrers.isEmpty else { return [:] }
+        let graph = ImageGraph(documents: layout.documents)
+        let referrers = ReferrerGraph(layout.plan.referrers, graph: graph)
+        return layout.plan.images.reduce(into: [:]) { planned, image in
+            if let key = PlannedImage(image) { planned[key] = referrers.referrers(of: image) }
+        }
+    }
+
     /// Finds out which tags mean something else by now than when the bundle was planned.
     ///
     /// - Returns: a line about each. Where no registry answers nothing is said: whether one is needed shows later.
@@ -46,14 +58,21 @@ struct InterruptedBundle: Sendable {
         guard !refreshes else { return [] }
         let planned = images.filter { pinned([$0.reference])[$0.reference] != nil }
         let lines = try await collectConcurrently(planned, limit: resolver.parallelism) { image -> String? in
-            let (reference, digest) = (image.reference, image.top.digest)
+            let (reference, digest) = (image.reference, image.foundDigest)
             let keeps = "this bundle goes on with \(digest), as it was planned; --refresh plans it again"
             var now: Digest?
-            for place in image.origin.places {
+            let health = resolver.health
+            for place in image.origin.places where health.finalFailure(of: place) == nil {
                 do {
-                    let target = ManifestTarget(reference)
-                    now = try await resolver.client.headManifest(target, in: place.repository, retryLimit: 0)
-                } catch is RegistryError {
+                    let client = place.client(resolver.client)
+                    now = try await client.headManifest(
+                        .init(reference),
+                        in: place.repository,
+                        retryLimit: place.isMirror ? nil : 0
+                    )
+                    health.note(nil, of: place)
+                } catch let error as RegistryError {
+                    health.note(error, of: place)
                     if place.isMirror { continue }
                     return nil
                 }
@@ -66,10 +85,39 @@ struct InterruptedBundle: Sendable {
     }
 }
 
+/// An image, and what is taken of it: of what else is the same, the same refers to it.
+struct PlannedImage: Hashable {
+    private let repository: Repository
+    private let digest: Digest
+    private let platforms: [PlatformSelector]?
+    private let isStripped: Bool
+
+    /// Describes an image as it was found.
+    ///
+    /// - Parameters:
+    ///   - image: the image.
+    ///   - strips: whether it is going to have an index of its own.
+    init(_ image: Resolver.Image, strips: Bool) {
+        repository = image.reference.repository
+        digest = image.foundDigest
+        platforms = image.subset?.platforms
+        isStripped = strips && platforms != nil
+    }
+
+    /// Describes an image of a plan; nil where its name is none of ours.
+    fileprivate init?(_ image: LayoutImage) {
+        guard let reference = try? Reference(parsing: image.name) else { return nil }
+        repository = reference.repository
+        digest = image.subset?.original ?? image.descriptor.digest
+        platforms = image.subset?.platforms
+        isStripped = image.subset?.original != nil
+    }
+}
+
 extension Resolver.Resolution {
     /// What was asked for and what it means.
     func requests(for references: [Reference]) -> [LayoutRequest] {
-        let digests = Dictionary(images.map { ($0.reference.description, $0.top.digest) }) { first, _ in first }
+        let digests = Dictionary(images.map { ($0.reference.description, $0.foundDigest) }) { first, _ in first }
         return Set(references.map(\.description)).sorted().map { LayoutRequest(reference: $0, digest: digests[$0]) }
     }
 }

@@ -4,23 +4,41 @@ import RegistryClient
 /// Says what a bundle or a registry holds.
 public struct Lister: Sendable {
     private let connections: ConnectionOptions
+    private let reading: ReadingOptions
+    private let progress: ProgressHandler
 
     /// Makes a lister.
-    public init(connections: ConnectionOptions = .init()) { self.connections = connections }
+    ///
+    /// - Parameters:
+    ///   - connections: how a registry is reached.
+    ///   - reading: how a bundle is read.
+    ///   - progress: hears when that takes its time.
+    public init(
+        connections: ConnectionOptions = .init(),
+        reading: ReadingOptions = .init(),
+        progress: @escaping ProgressHandler = { _ in }
+    ) {
+        self.connections = connections
+        self.reading = reading
+        self.progress = progress
+    }
 
     /// Lists the images of a bundle with their platforms, sizes and digests.
     ///
     /// - Throws: `LayoutError`, and ``DrayageError`` where the bundle is damaged.
     public func list(bundle path: String) async throws -> Report {
-        try await blocking {
-            let reader = try LayoutReader(path: path)
+        let reader = try await reading.open(path, progress: progress)
+        return try await blocking {
             try reader.requireSound()
-            let graph = ImageGraph(documents: reader.documents)
+            let graph = ImageGraph(of: reader)
             var report = Report(command: "list")
             report.bundle = path
             report.bundleByteCount = reader.byteCount
+            report.notes = reader.formNotes
+            let referrers = ReferrerGraph(reader.referrers, graph: graph)
             report.images = try reader.images.map { image in
                 var entry = Report.Image(describing: image, in: graph, status: .present)
+                entry.referrerCount = referrers.referrers(of: image).manifestCount
                 entry.platforms = try entry.platforms ?? reader.platform(of: image.descriptor.digest).map { [$0] }
                 return entry
             }

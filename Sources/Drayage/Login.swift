@@ -25,7 +25,7 @@ public struct Login: Sendable {
         // For the registry as a whole, which is what is asked.
         connections.setCredentials(username: username, password: password, for: target.registry)
         // Better now than after the password has travelled.
-        _ = try CredentialFileEdit(path: path)
+        try await store.requirePlace(for: target.description, in: path)
         // What files have is not asked, and one that cannot be read is no obstacle.
         connections.readsCredentialFiles = false
         let welcome = try await RegistryClient.withClient(connections.clientConfiguration(for: [target.registry])) {
@@ -89,11 +89,7 @@ public struct Login: Sendable {
     private func remaining(beside path: String) throws -> CredentialStore? {
         let isNamed = connections.authFile != nil || connections.environment.value(of: "REGISTRY_AUTH_FILE") != nil
         guard !isNamed || FileManager.default.fileExists(atPath: path) else { return nil }
-        return CredentialStore(
-            files: try CredentialFiles.load(named: connections.authFile, environment: connections.environment),
-            environment: connections.environment,
-            logger: connections.logger
-        )
+        return try connections.credentialStore()
     }
 
     private var destination: String {
@@ -103,6 +99,11 @@ public struct Login: Sendable {
     }
 
     private var store: CredentialStore {
-        CredentialStore(environment: connections.environment, logger: connections.logger)
+        CredentialStore(
+            // A file that is named is where they are to be.
+            helpers: connections.authFile == nil ? connections.credentialHelpers : .init(),
+            environment: connections.environment,
+            logger: connections.logger
+        )
     }
 }

@@ -7,6 +7,8 @@ public enum ProgressEvent: Sendable {
     case resolving(count: Int)
     /// A reference was looked up.
     case resolved(name: String)
+    /// A compressed file is unpacked, which takes so many bytes of disk for as long as it is read.
+    case unpacking(path: String, byteCount: Int64)
     /// The plan is made: what there is to move.
     case planned(blobCount: Int, byteCount: Int64)
     /// What an interrupted run left was planned again: so much of it is copied to its new place.

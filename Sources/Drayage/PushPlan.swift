@@ -33,6 +33,8 @@ struct PushPlan: Sendable {
         var action = Action.create
         /// Why the image cannot be sent, where that is known already.
         var failure: (any Error)?
+        /// What of the bundle refers to it.
+        var referrers: [LayoutReferrer] = []
 
         var name: String { target.name(in: repository) }
     }
@@ -48,7 +50,26 @@ struct PushPlan: Sendable {
         let mounts: [Repository]
     }
 
+    /// What refers to images, and its place in the target.
+    struct Referrer: Sendable {
+        let descriptor: Descriptor
+        let subject: Digest
+        let repository: Repository
+        let target: ManifestTarget
+        /// Whether it is there already.
+        var isPresent = false
+        /// The images that it refers to, by their names in the target.
+        var images: [String]
+
+        /// Whether it is found by what it is called, and not by what it refers to.
+        var hasName: Bool { if case .tag = target { true } else { false } }
+    }
+
     var images: [Image]
+    /// What refers to them.
+    var referrers: [Referrer] = []
+    /// Lines about what is left as it is.
+    var notes: [String] = []
     /// The blobs that have to be uploaded or mounted.
     var blobs: [Blob]
     /// The blobs that were asked for and are where they are needed.
@@ -68,19 +89,41 @@ extension PushPlan {
         guard !reader.images.isEmpty else {
             throw DrayageError(.other, "\(reader.path) holds no image with a name, so there is no name to give it")
         }
+        let referrers = ReferrerGraph(reader.referrers, graph: ImageGraph(of: reader))
+        let sources = try reader.images.map { ($0.name, try $0.reference(in: reader.path)) }
+        return try zip(reader.images, places(of: sources, mapping: mapping)).map { image, place in
+            Image(
+                image: image,
+                repository: place.repository,
+                target: place.target,
+                referrers: referrers.referrers(of: image)
+            )
+        }
+    }
+
+    /// Finds the place of each image in the target.
+    ///
+    /// - Parameters:
+    ///   - sources: the images, with what messages call them.
+    ///   - mapping: how they are named there.
+    /// - Returns: the places, in the same order.
+    /// - Throws: ``DrayageError`` where two images would get one name, or a name is impossible.
+    static func places(
+        of sources: [(name: String, reference: Reference)],
+        mapping: NameMapping
+    ) throws -> [(repository: Repository, target: ManifestTarget)] {
         var owners: [String: String] = [:]
-        return try reader.images.map { image in
-            let source = try image.reference(in: reader.path)
-            let repository = try mapping.repository(for: source.repository)
-            let target = ManifestTarget(source)
+        return try sources.map { source, reference in
+            let repository = try mapping.repository(for: reference.repository)
+            let target = ManifestTarget(reference)
             let name = target.name(in: repository)
-            if let owner = owners.updateValue(image.name, forKey: name) {
+            if let owner = owners.updateValue(source, forKey: name) {
                 throw DrayageError(
                     .nameCollision,
-                    "\(owner) and \(image.name) would both become \(name); --keep-host keeps them apart"
+                    "\(owner) and \(source) would both become \(name); --keep-host keeps them apart"
                 )
             }
-            return Image(image: image, repository: repository, target: target)
+            return (repository, target)
         }
     }
 
@@ -88,7 +131,9 @@ extension PushPlan {
     ///
     /// - Parameters:
     ///   - images: the images, with what becomes of them.
+    ///   - referrers: what refers to them.
     ///   - graph: the manifests of the bundle.
+    ///   - holders: repositories of the registry that are known to have blobs, besides those of the images.
     ///   - limit: how many questions are asked at once.
     ///   - has: asks the target whether a repository has a blob. Only blobs that no repository is known to have are
     ///     asked for, once each.
@@ -96,24 +141,31 @@ extension PushPlan {
     /// - Throws: what `has` throws.
     static func blobs(
         for images: [Image],
+        referrers: [Referrer],
         graph: ImageGraph,
+        holders: [Digest: [Repository]] = [:],
         limit: Int,
         has: @escaping @Sendable (Descriptor, Repository) async throws -> Bool
     ) async throws -> (moved: [Blob], present: [Blob]) {
         var order: [Descriptor] = []
         var needed: [Digest: [Repository]] = [:]
-        var known: [Digest: [Repository]] = [:]
+        var known = holders
         var existing: Set<Repository> = []
         for image in images {
             if image.action != .create, image.action != .fail { existing.insert(image.repository) }
-            for blob in graph.blobs(from: image.image.descriptor.digest) {
-                if image.action == .upToDate {
-                    known[blob.digest, default: []].append(image.repository)
-                } else if image.action.sends {
-                    if needed[blob.digest] == nil { order.append(blob) }
-                    if needed[blob.digest]?.contains(image.repository) != true {
-                        needed[blob.digest, default: []].append(image.repository)
-                    }
+        }
+        let tops =
+            images.map { ($0.image.descriptor.digest, $0.repository, $0.action == .upToDate, $0.action.sends) }
+            + referrers.map { ($0.descriptor.digest, $0.repository, $0.isPresent, !$0.isPresent) }
+        for (top, repository, isThere, isSent) in tops where isThere || isSent {
+            for blob in graph.blobs(from: top) {
+                guard !isThere else {
+                    known[blob.digest, default: []].append(repository)
+                    continue
+                }
+                if needed[blob.digest] == nil { order.append(blob) }
+                if needed[blob.digest]?.contains(repository) != true {
+                    needed[blob.digest, default: []].append(repository)
                 }
             }
         }

@@ -6,7 +6,7 @@ import Synchronization
 struct PushReplay: Sendable {
     let plan: PushPlan
     let graph: ImageGraph
-    let reader: LayoutReader
+    let source: ReplaySource
     let client: RegistryClient
     let parallelism: Int
     let progress: ProgressHandler
@@ -77,6 +77,7 @@ struct PushReplay: Sendable {
         let record = Record()
         try await moveBlobs(record)
         try await putChildren(record)
+        try await putReferrers(record)
         try await putNames(record)
         // What was cut off is not the image's fault.
         try Task.checkCancellation()
@@ -200,17 +201,11 @@ struct PushReplay: Sendable {
         session: UploadSession? = nil,
         _ record: Record
     ) async throws {
-        guard let range = reader.range(of: blob.digest) else {
-            throw DrayageError(.unverified, "\(reader.path): the blob \(blob.digest) is missing")
-        }
         progress(.blobStarted(blob.digest, byteCount: blob.size))
         do {
-            try await client.putBlob(
-                blob,
-                to: repository,
-                from: FileRange(descriptor: reader.descriptor, offset: range.lowerBound, byteCount: blob.size),
-                session: session
-            ) { progress(.blobAdvanced(blob.digest, byteCount: $0)) }
+            try await source.put(blob, to: repository, session: session, client: client) {
+                progress(.blobAdvanced(blob.digest, byteCount: $0))
+            }
             progress(.blobFinished(blob.digest))
             record.count { outcome in
                 outcome.uploadCount += 1
@@ -219,9 +214,7 @@ struct PushReplay: Sendable {
         } catch {
             progress(.blobFailed(blob.digest))
             // Is it the bundle, or does the registry only not know the algorithm?
-            if (error as? RegistryError)?.refusesDigest == true {
-                try await blocking { try reader.verify(blob) }
-            }
+            if (error as? RegistryError)?.refusesDigest == true { try await source.verify(blob) }
             throw error
         }
     }
@@ -237,10 +230,13 @@ struct PushReplay: Sendable {
     private func putChildren(_ record: Record) async throws {
         let heights = graph.heights()
         var children: [Int: Set<Child>] = [:]
-        for image in plan.sent {
-            for document in graph.documents(from: image.image.descriptor.digest).dropFirst() {
+        let tops =
+            plan.sent.map { ($0.image.descriptor.digest, $0.repository) }
+            + plan.referrers.filter { !$0.isPresent }.map { ($0.descriptor.digest, $0.repository) }
+        for (top, repository) in tops {
+            for document in graph.documents(from: top).dropFirst() {
                 let digest = document.descriptor.digest
-                children[heights[digest] ?? 0, default: []].insert(Child(digest: digest, repository: image.repository))
+                children[heights[digest] ?? 0, default: []].insert(Child(digest: digest, repository: repository))
             }
         }
         for level in children.keys.sorted() {
@@ -262,10 +258,104 @@ struct PushReplay: Sendable {
         }
     }
 
+    // MARK: - Referrers
+
+    /// Where what refers to a manifest is listed.
+    private struct ListKey: Hashable {
+        let subject: Digest
+        let repository: Repository
+    }
+
+    /// Puts what refers to the images, before these have their names, and sees to it that it is found.
+    private func putReferrers(_ record: Record) async throws {
+        let lists = Mutex<[ListKey: [PushPlan.Referrer]]>([:])
+        @Sendable func list(_ referrer: PushPlan.Referrer) {
+            let key = ListKey(subject: referrer.subject, repository: referrer.repository)
+            lists.withLock { $0[key, default: []].append(referrer) }
+        }
+        try await putSubjects(record)
+        let hasAPI = try await targetListsReferrers()
+        try await forEachConcurrently(plan.referrers, limit: parallelism) { referrer in
+            guard let document = graph.documents[referrer.descriptor.digest] else { return [] }
+            try await noting([referrer], record) {
+                let namesSubject = document.subject?.digest == referrer.subject
+                // A tag is enough for what says nowhere else what it belongs to.
+                let isNamed = referrer.hasName && !namesSubject
+                var isListed = isNamed || (hasAPI && namesSubject)
+                if !referrer.isPresent {
+                    if let error = cause(of: document, in: referrer.repository, record) { throw error }
+                    let isNoted = try await client.putManifest(document, as: referrer.target, in: referrer.repository)
+                    isListed = isNamed || (isNoted && namesSubject)
+                }
+                if !isListed { list(referrer) }
+            }
+            return []
+        }
+        try await forEachConcurrently(lists.withLock { $0 }, limit: parallelism) { key, referrers in
+            let sorted = referrers.sorted { $0.descriptor.digest < $1.descriptor.digest }
+            try await noting(sorted, record) {
+                let documents = sorted.compactMap { graph.documents[$0.descriptor.digest] }
+                try await client.list(documents, of: key.subject, in: key.repository)
+            }
+            return []
+        }
+    }
+
+    /// Puts the images to which something refers that is to be put, by their digests: some registries refuse what refers to
+    /// nothing.
+    private func putSubjects(_ record: Record) async throws {
+        let needed = Set(plan.referrers.filter { !$0.isPresent }.flatMap(\.images))
+        try await forEachConcurrently(plan.sent.filter { needed.contains($0.name) }, limit: parallelism) { image in
+            let digest = image.image.descriptor.digest
+            guard let document = graph.documents[digest], cause(of: document, in: image.repository, record) == nil
+            else {
+                return []
+            }
+            do {
+                _ = try await client.putManifest(document, as: .digest(digest), in: image.repository)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                record.count { $0.failures[image.name] = $0.failures[image.name] ?? error }
+            }
+            return []
+        }
+    }
+
+    /// Whether the target has a Referrers API; it is asked only where something is there that may have to be listed.
+    private func targetListsReferrers() async throws -> Bool {
+        guard let sample = plan.referrers.first(where: \.isPresent) else { return false }
+        do {
+            return try await client.referrers(of: sample.subject, in: sample.repository) != nil
+        } catch is RegistryError {
+            // The list under a tag is right for both.
+            return false
+        }
+    }
+
+    /// Does something about referrers; what goes wrong is a failure of the images that they belong to.
+    private func noting(
+        _ referrers: [PushPlan.Referrer],
+        _ record: Record,
+        _ step: () async throws -> Void
+    ) async throws {
+        do {
+            try await step()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            record.count { outcome in
+                for name in Set(referrers.flatMap(\.images)) {
+                    outcome.failures[name] = outcome.failures[name] ?? error
+                }
+            }
+        }
+    }
+
     /// Why a document cannot be put: what failed directly beneath it.
     private func cause(of document: Document, in repository: Repository, _ record: Record) -> (any Error)? {
-        let beneath = document.blobs.lazy.map(\.digest) + document.children.lazy.map(\.digest)
-        return beneath.compactMap { record.error($0, in: repository) }.first
+        let beneath = graph.blobs(of: document).map(\.digest) + document.children.map(\.digest)
+        return beneath.lazy.compactMap { record.error($0, in: repository) }.first
     }
 
     private func putNames(_ record: Record) async throws {
@@ -275,7 +365,9 @@ struct PushReplay: Sendable {
             defer { record.count { $0.attempts[image.name] = attempts.value } }
             do {
                 if let error = cause(of: document, in: image.repository, record) { throw error }
-                try await attempts.counting {
+                // Whoever looks for its signature is not to find it without.
+                if let error = record.result.failures[image.name] { throw error }
+                _ = try await attempts.counting {
                     try await client.putManifest(document, as: image.target, in: image.repository)
                 }
                 progress(.imageFinished(name: image.name))

@@ -17,6 +17,8 @@ public struct Pusher: Sendable {
     public struct Options: Sendable {
         /// What happens to a tag that has another digest.
         public var onExisting = ExistingTagPolicy.overwrite
+        /// Whether what refers to the images is put as well.
+        public var includesReferrers = true
         /// Whether only the plan is made.
         public var isDryRun = false
         /// The images that are pushed, by their names in the bundle; nil for all.
@@ -27,15 +29,22 @@ public struct Pusher: Sendable {
     }
 
     private let connections: ConnectionOptions
+    private let reading: ReadingOptions
     private let progress: ProgressHandler
 
     /// Makes a pusher.
     ///
     /// - Parameters:
     ///   - connections: how the registry is reached.
+    ///   - reading: how the bundle is read.
     ///   - progress: hears of each step.
-    public init(connections: ConnectionOptions = .init(), progress: @escaping ProgressHandler = { _ in }) {
+    public init(
+        connections: ConnectionOptions = .init(),
+        reading: ReadingOptions = .init(),
+        progress: @escaping ProgressHandler = { _ in }
+    ) {
         self.connections = connections
+        self.reading = reading
         self.progress = progress
     }
 
@@ -44,32 +53,35 @@ public struct Pusher: Sendable {
     /// - Returns: the report; images that failed are in it, each with its cause.
     /// - Throws: ``DrayageError`` for the plan, `LayoutError` for the file, `CancellationError`.
     public func push(bundle path: String, to mapping: NameMapping, options: Options = .init()) async throws -> Report {
-        let reader = try await blocking { try LayoutReader(path: path) }
+        let reader = try await reading.open(path, progress: progress)
         try reader.requireSound()
-        var images = try PushPlan.images(of: reader, mapping: mapping)
+        let all = try PushPlan.images(of: reader, mapping: mapping)
+        var wanted = all
         if let names = options.images {
-            if let name = names.subtracting(images.map(\.image.name)).min() {
+            if let name = names.subtracting(wanted.map(\.image.name)).min() {
                 throw DrayageError(.usage, "\(path) holds no image \(name.printable)")
             }
-            images.removeAll { !names.contains($0.image.name) }
+            wanted.removeAll { !names.contains($0.image.name) }
         }
         var connections = connections
         connections.setScheme(of: mapping.target)
         let configuration = try connections.clientConfiguration(for: [mapping.target.registry], progress: progress)
         return try await RegistryClient.withClient(configuration) { client in
-            progress(.resolving(count: images.count))
-            images = try await decideActions(images, policy: options.onExisting, client: client)
-            let graph = ImageGraph(documents: reader.documents)
-            let blobs = try await PushPlan.blobs(for: images, graph: graph, limit: connections.parallelism) {
-                try await has($0, in: $1, client: client)
-            }
-            let plan = PushPlan(images: images, blobs: blobs.moved, present: blobs.present)
+            let graph = ImageGraph(of: reader)
+            let planner = PushPlanner(
+                graph: graph,
+                client: client,
+                parallelism: connections.parallelism,
+                progress: progress
+            )
+            var plan = try await planner.plan(wanted, options: options)
+            plan.notes = reader.formNotes + plan.notes
             var outcome = PushReplay.Outcome()
             if !options.isDryRun {
                 let replay = PushReplay(
                     plan: plan,
                     graph: graph,
-                    reader: reader,
+                    source: .bundle(reader),
                     client: client,
                     parallelism: connections.parallelism,
                     progress: progress
@@ -80,73 +92,21 @@ public struct Pusher: Sendable {
             report.bundle = path
             report.bundleByteCount = reader.byteCount
             report.target = mapping.target.description
-            report.unnamedCount = reader.unnamed.isEmpty ? nil : reader.unnamed.count
+            report.unnamedCount = reader.strayCount(besides: options.includesReferrers ? all : [])
             report.totals?.requestCount = client.requestCount
             return report
-        }
-    }
-
-    private func decideActions(
-        _ images: [PushPlan.Image],
-        policy: ExistingTagPolicy,
-        client: RegistryClient
-    ) async throws -> [PushPlan.Image] {
-        let answers = try await collectConcurrently(images.indices, limit: connections.parallelism) { index in
-            (index, try await existingDigest(of: images[index], client: client))
-        }
-        var result = images
-        var conflicts: [String] = []
-        for (index, answer) in answers {
-            let image = images[index]
-            switch answer {
-            case .failure(let error):
-                result[index].action = .fail
-                result[index].failure = error
-                progress(.imageFailed(name: image.name, message: error.description))
-            case .success(nil):
-                break
-            case .success(image.image.descriptor.digest):
-                result[index].action = .upToDate
-            case .success(let digest?):
-                result[index].action = policy == .overwrite ? .overwrite(digest) : .skip(digest)
-                conflicts.append(
-                    "\(image.name) exists with the digest \(digest), the bundle has \(image.image.descriptor.digest)"
-                )
-            }
-        }
-        guard policy != .fail || conflicts.isEmpty else {
-            throw DrayageError(.tagExists, conflicts.sorted().joined(separator: "\n"))
-        }
-        return result
-    }
-
-    /// Whether the target has a blob.
-    ///
-    /// Where it will not say, the upload will tell why.
-    private func has(_ blob: Descriptor, in repository: Repository, client: RegistryClient) async throws -> Bool {
-        do {
-            return try await client.hasBlob(blob, in: repository, for: .push)
-        } catch let error as RegistryError where !error.concernsWholeRegistry {
-            return false
-        }
-    }
-
-    /// What a name has in the target, nil where it is free.
-    ///
-    /// - Throws: `RegistryError` where no other image would fare better, `CancellationError`.
-    private func existingDigest(
-        of image: PushPlan.Image,
-        client: RegistryClient
-    ) async throws -> Result<Digest?, RegistryError> {
-        do {
-            return .success(try await client.headManifest(image.target, in: image.repository, for: .push))
-        } catch let error as RegistryError where !error.concernsWholeRegistry {
-            return .failure(error)
         }
     }
 }
 
 extension LayoutReader {
+    /// How many entries without a name refer to none of the images; nil where there is none.
+    func strayCount(besides images: [PushPlan.Image]) -> Int? {
+        let placed = Set(images.flatMap(\.referrers).map(\.descriptor.digest))
+        let count = unnamed.count { !placed.contains($0.digest) }
+        return count == 0 ? nil : count
+    }
+
     /// Refuses a bundle in which something is missing or damaged.
     ///
     /// - Throws: ``DrayageError`` with `unverified`.
@@ -163,7 +123,10 @@ extension LayoutImage {
     /// - Throws: ``DrayageError`` where its name names no repository, or is no reference.
     func reference(in path: String) throws -> Reference {
         guard namesRepository else {
-            throw DrayageError(.other, "\(path): the image \"\(name)\" has a tag for a name and no repository")
+            throw DrayageError(
+                .other,
+                "\(path): the image \"\(name)\" has a tag for a name and no repository; --name says which it is"
+            )
         }
         do {
             return try Reference(parsing: name)

@@ -62,7 +62,8 @@ public struct Repairer: Sendable {
         // Then no registry is asked.
         if case .bundle = source { return Routes([], rules: MirrorRules(named: [], rules: [])) }
         // A name that cannot be asked for is told of where it is needed.
-        let references = reader.images.filter(\.namesRepository).compactMap { try? source.reference(of: $0.name) }
+        let names = reader.images.filter(\.namesRepository).map(\.name) + reader.referrers.map(\.name)
+        let references = names.compactMap { try? source.reference(of: $0) }
         return try await connections.routes(of: references)
     }
 }

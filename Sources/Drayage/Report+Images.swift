@@ -2,11 +2,26 @@ import ImageLayout
 
 extension Report {
     /// Describes the images of a plan.
-    mutating func describe(_ resolution: Resolver.Resolution, plan: LayoutPlan, status: Status) {
-        let found = Dictionary(resolution.images.map { ($0.reference.bundleName, $0) }) { first, _ in first }
+    ///
+    /// - Parameters:
+    ///   - resolution: the images.
+    ///   - plan: the plan.
+    ///   - status: what becomes of them.
+    ///   - isSearched: whether it was looked for what refers to them.
+    mutating func describe(
+        _ resolution: Resolver.Resolution,
+        plan: LayoutPlan,
+        status: Status,
+        searched isSearched: Bool
+    ) {
+        let found = Dictionary(resolution.images.map { ($0.name, $0) }) { first, _ in first }
         images = plan.images.map { image in
             var entry = Image(describing: image, in: resolution.graph, status: status)
             entry.attempts = found[image.name]?.attempts
+            if isSearched {
+                entry.referrers = found[image.name]?.referrers.map(Referrer.init)
+                entry.referrerCount = found[image.name]?.referrers.manifestCount
+            }
             entry.source = found[image.name]?.source?.description
             return entry
         }
@@ -40,6 +55,7 @@ extension Report.Image {
     init(describing image: LayoutImage, in graph: ImageGraph, status: Report.Status) {
         self.init(reference: image.name, status: status)
         digest = image.descriptor.digest
+        originalDigest = image.subset?.original
         mediaType = image.descriptor.mediaType
         byteCount = graph.byteCount(from: image.descriptor.digest)
         platforms = graph.platforms(of: image.descriptor.digest)?.map(\.description)

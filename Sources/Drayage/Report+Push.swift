@@ -1,3 +1,5 @@
+import ImageLayout
+
 extension Report {
     /// Describes a push: what it did, or what it would do where it has no outcome.
     init(pushing plan: PushPlan, graph: ImageGraph, outcome done: PushReplay.Outcome?) {
@@ -5,6 +7,7 @@ extension Report {
         for planned in plan.images {
             var image = Image(describing: planned.image, in: graph, status: done == nil ? .planned : .pushed)
             image.target = planned.name
+            image.referrerCount = planned.referrers.manifestCount
             switch planned.action {
             case .create, .fail: break
             case .upToDate: image.status = .upToDate
@@ -26,6 +29,7 @@ extension Report {
             ?? plan.blobs.flatMap { blob in
                 ([blob.home] + blob.mounts).map { Blob(blob.descriptor, .planned, in: $0) }
             }
+        notes += plan.notes
         blobs = (present + moved).sorted { ($0.digest, $0.target ?? "") < ($1.digest, $1.target ?? "") }
         let uploads = plan.uploads
         var totals = Totals()

@@ -25,14 +25,23 @@ public struct Report: Sendable, Encodable {
     public struct Image: Sendable, Encodable {
         /// Its canonical reference in the bundle.
         public var reference: String
+        /// The reference that was asked for, with its digest, where the one above has none; of what a copy could not bring.
+        public var requested: String?
         /// Where it is or goes, for commands that have a target.
         public var target: String?
         /// The digest of its manifest or index.
         public var digest: Digest?
+        /// The digest of the index that it has where it comes from, where the one here is of some platforms alone.
+        public var originalDigest: Digest?
         /// The type of its manifest or index.
         public var mediaType: MediaType?
         /// The platforms that it is for.
         public var platforms: [String]?
+        /// How many manifests refer to it or to what is beneath it: signatures, attestations, SBOMs; nil where nobody
+        /// looked.
+        public var referrerCount: Int?
+        /// What refers to it or to what is beneath it, for a bundle; nil where nobody looked.
+        public var referrers: [Referrer]?
         /// The bytes of its manifests and blobs, each counted once within the image.
         public var byteCount: Int64?
         /// What became of it.
@@ -48,6 +57,20 @@ public struct Report: Sendable, Encodable {
             self.reference = reference
             self.status = status
         }
+    }
+
+    /// A manifest that refers to an image, or to what is beneath it.
+    public struct Referrer: Sendable, Codable {
+        /// Its digest.
+        public let digest: Digest
+        /// Its type.
+        public let mediaType: MediaType
+        /// The bytes of its manifest.
+        public let byteCount: Int64
+        /// What it refers to.
+        public let subject: Digest
+        /// The tag under which it was found, where it had one.
+        public let tag: String?
     }
 
     /// One failure.
@@ -112,7 +135,7 @@ public struct Report: Sendable, Encodable {
     /// The version of this schema.
     public let schema = Report.currentSchema
     /// The command.
-    public let command: String
+    public internal(set) var command: String
     /// How it ended.
     public var outcome = Outcome.done
     /// The bundle, for commands that have one.
@@ -137,6 +160,8 @@ public struct Report: Sendable, Encodable {
     public var removed: Removal?
     /// The repositories of a registry of which a prune has not removed all that it was to; nil where there is none.
     public var unfinished: [RepositoryPath]?
+    /// Where files name images; nil for commands that look for none.
+    public var found: [FoundImage]?
     /// What was found out about a registry; nil for commands that ask nothing of that.
     public var checks: [Check]?
     /// The totals.

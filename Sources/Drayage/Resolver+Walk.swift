@@ -27,6 +27,7 @@ extension Resolver {
     /// The walk from the tops of the images downwards, one level at a time.
     struct Walk {
         private let references: [Reference]
+        private let choice: PlatformChoice
         private var graph = ImageGraph()
         private var tops: [Int: Descriptor] = [:]
         private var attempts: [Int: Int] = [:]
@@ -42,7 +43,10 @@ extension Resolver {
         /// The level that is fetched now; the tops are the first.
         private var level = 1
 
-        init(references: [Reference]) { self.references = references }
+        init(references: [Reference], choice: PlatformChoice) {
+            self.references = references
+            self.choice = choice
+        }
 
         /// Says where an image may be had.
         mutating func setOrigin(of image: Int, _ origin: Origin) { origins[image] = origin }
@@ -85,7 +89,7 @@ extension Resolver {
             let last = frontier
             frontier = [:]
             for (image, digests) in last.sorted(by: { $0.key < $1.key }) where failures[image] == nil {
-                for child in digests.flatMap({ graph.documents[$0]?.children ?? [] })
+                for child in digests.flatMap({ graph.documents[$0].map(choice.children) ?? [] })
                 where met[image, default: []].insert(child.digest).inserted {
                     if let known = graph.documents[child.digest] {
                         take(known, for: image)
@@ -131,7 +135,7 @@ extension Resolver {
         }
 
         var resolution: Resolution {
-            var resolution = Resolution(graph: graph)
+            var resolution = Resolution(graph: graph, choice: choice)
             for (index, reference) in references.enumerated() {
                 if let error = failures[index] {
                     resolution.failures.append(.init(subject: reference.description, error: error))

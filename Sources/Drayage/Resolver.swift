@@ -1,3 +1,4 @@
+import ImageLayout
 import RegistryClient
 
 /// Finds out what references lead to: the manifest or index of each, and every manifest beneath.
@@ -7,13 +8,23 @@ struct Resolver: Sendable {
     /// An image that was found.
     struct Image: Sendable {
         let reference: Reference
-        let top: Descriptor
+        var top: Descriptor
+        /// What is taken of it; nil for all.
+        var subset: LayoutSubset?
         /// How often its manifest was tried.
         let attempts: Int
         /// Where it and what is beneath it may be had.
         let origin: Origin
         /// Where it was found; nil where no registry was asked.
         let source: Repository?
+        /// What refers to it, or to what is beneath it.
+        var referrers: [LayoutReferrer] = []
+
+        /// The digest that it has where it was found.
+        var foundDigest: Digest { subset?.original ?? top.digest }
+
+        /// What is beneath it and beneath what refers to it.
+        var tops: [Digest] { [top.digest] + referrers.map(\.descriptor.digest) }
     }
 
     /// What was found, and what was not.
@@ -21,6 +32,12 @@ struct Resolver: Sendable {
         var images: [Image] = []
         var graph = ImageGraph()
         var failures: [Report.Failure] = []
+        /// What is taken of the images.
+        var choice = PlatformChoice(platforms: [])
+        /// The blobs that had to be read already.
+        var blobs: [Digest: PlannedBlob] = [:]
+        /// Their bytes.
+        var plannedByteCount = 0
         /// What the registries say of their limits; nil where none says anything.
         var quotas: [Report.Quota]?
     }
@@ -28,6 +45,12 @@ struct Resolver: Sendable {
     let client: RegistryClient
     let parallelism: Int
     let progress: ProgressHandler
+    /// What is taken of the images.
+    var choice = PlatformChoice(platforms: [])
+    /// Whether an image of which something is left out gets an index of its own.
+    var strips = false
+    /// Earlier bundles, whose blobs need not be fetched.
+    var reused: [LayoutReader] = []
     /// Documents that are at hand, and need not be fetched.
     var known: [Digest: Document] = [:]
     /// References of which it is decided what they lead to, whatever their tags mean by now.
@@ -43,7 +66,7 @@ struct Resolver: Sendable {
     /// - Throws: `CancellationError` alone.
     func resolve(_ references: [Reference]) async throws -> Resolution {
         progress(.resolving(count: references.count))
-        var walk = Walk(references: references)
+        var walk = Walk(references: references, choice: choice)
         for (index, reference) in references.enumerated() {
             do { walk.setOrigin(of: index, try routes.origin(of: reference)) } catch { walk.fail(index, error) }
         }
@@ -58,6 +81,7 @@ struct Resolver: Sendable {
         // A request that was cut off is not the image's fault.
         try Task.checkCancellation()
         var resolution = walk.resolution
+        try await choosePlatforms(in: &resolution)
         resolution.quotas = quotas(of: references, needed: walk.requestCounts)
         return resolution
     }
@@ -75,14 +99,15 @@ struct Resolver: Sendable {
         do {
             let document = try await health.ask(fetch.sources.places) { place in
                 let repository = place.repository
-                if let atHand = try await documentAtHand(for: fetch, in: repository) {
+                if let atHand = try await documentAtHand(for: fetch, at: place) {
                     if !fetch.isKnownByDigest { fetched.source = repository }
                     return atHand
                 }
                 fetched.requestCounts[repository.registry, default: 0] += 1
                 fetched.source = repository
                 return try await attempts.counting {
-                    try await client.fetchManifest(fetch.target, in: repository, expected: fetch.expected)
+                    try await place.client(client)
+                        .fetchManifest(fetch.target, in: repository, expected: fetch.expected)
                 }
             }
             fetched.result = .success(document)
@@ -102,12 +127,12 @@ struct Resolver: Sendable {
     ///
     /// What a tag means is asked for, where the answer can spare a manifest: registries that count requests count those
     /// for manifests, and not those for digests.
-    private func documentAtHand(for fetch: Fetch, in repository: Repository) async throws -> Document? {
+    private func documentAtHand(for fetch: Fetch, at place: Place) async throws -> Document? {
         guard !known.isEmpty else { return nil }
         let digest: Digest? =
             switch fetch.target {
             case .digest(let digest): digest
-            case .tag(let tag): try await client.digest(of: tag, in: repository)
+            case .tag(let tag): try await place.client(client).digest(of: tag, in: place.repository)
             }
         guard let digest, let document = known[digest] else { return nil }
         // What is not as its parent says is for the registry to decide, as if it were not at hand.

@@ -4,25 +4,37 @@ public import RegistryServer
 extension ServedContent {
     /// Bundles, read-only, under the names that a push with the same mapping gives.
     ///
-    /// Nothing is unpacked or written; the files stay open as long as the content. Opening reads every manifest, and
-    /// blocks.
+    /// Nothing is written, but what a compressed file is unpacked to; the files stay open as long as the content. Opening
+    /// reads every manifest, and blocks.
     ///
     /// - Parameters:
     ///   - paths: the files; at least one.
     ///   - mapping: how the images are named.
+    ///   - reading: how the files are read.
+    ///   - progress: hears when one has to be unpacked.
     /// - Returns: the content.
     /// - Throws: ``DrayageError`` with `usage` where none is given, `unverified` where something in one is missing or
     ///   damaged, `nameCollision` where two images would have one name; `LayoutError` where one cannot be read.
-    public static func bundles(_ paths: [String], mapping: PathMapping) throws -> ServedContent {
-        .bundles(try BundleContent(opening: paths, mapping: mapping))
+    public static func bundles(
+        _ paths: [String],
+        mapping: PathMapping,
+        reading: ReadingOptions = .init(),
+        progress: @escaping ProgressHandler = { _ in }
+    ) throws -> ServedContent {
+        .bundles(try BundleContent(opening: paths, mapping: mapping, reading: reading, progress: progress))
     }
 }
 
 extension BundleContent {
     /// Opens bundles.
-    init(opening paths: [String], mapping: PathMapping) throws {
+    init(
+        opening paths: [String],
+        mapping: PathMapping,
+        reading: ReadingOptions = .init(),
+        progress: @escaping ProgressHandler = { _ in }
+    ) throws {
         guard !paths.isEmpty else { throw DrayageError(.usage, "no bundle to serve is named") }
-        let readers = try paths.map { try LayoutReader(path: $0) }
+        let readers = try paths.map { try reading.openBlocking($0, progress: progress) }
         do {
             try self.init(readers: readers, naming: mapping.path)
         } catch let error as BundleError {

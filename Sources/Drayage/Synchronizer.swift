@@ -10,10 +10,26 @@ public struct Synchronizer: Sendable {
     public struct Options: Sendable {
         /// Whether a bundle is made without the images that fail.
         public var keepGoing = false
-        /// Whether a file that exists at the output is replaced.
+        /// Whether a file that exists at the output is replaced, and what the target of a copy has.
         public var replacesExisting = false
         /// Whether what an interrupted run left is planned again, with what its tags mean now.
         public var refreshes = false
+        /// Whether what refers to the images comes along: signatures, attestations, SBOMs.
+        public var includesReferrers = true
+        /// The platforms that are taken of each image; all where there is none.
+        ///
+        /// An image that lacks one of them fails.
+        public var platforms: [PlatformSelector] = []
+        /// What becomes of an index of which platforms are left out.
+        public var sparseIndexes = SparseIndexPolicy.strip
+        /// What becomes of layers that their makers ask not to distribute.
+        public var foreignLayers = ForeignLayerPolicy.skip
+        /// Who must have signed which images for them to enter the bundle.
+        public var signaturePolicy = SignaturePolicy()
+        /// What the references mean and what refers to them, where that is locked; nil where it is asked for.
+        ///
+        /// It is set by ``BundleLock/apply(to:)``.
+        public internal(set) var lock: BundleLock?
         /// Earlier bundles; what they have is not fetched again.
         public var reusedBundles: [String] = []
 
@@ -22,15 +38,22 @@ public struct Synchronizer: Sendable {
     }
 
     let connections: ConnectionOptions
+    let reading: ReadingOptions
     let progress: ProgressHandler
 
     /// Makes a synchronizer.
     ///
     /// - Parameters:
     ///   - connections: how registries are reached.
+    ///   - reading: how files are read that images are taken from.
     ///   - progress: hears of each step.
-    public init(connections: ConnectionOptions = .init(), progress: @escaping ProgressHandler = { _ in }) {
+    public init(
+        connections: ConnectionOptions = .init(),
+        reading: ReadingOptions = .init(),
+        progress: @escaping ProgressHandler = { _ in }
+    ) {
         self.connections = connections
+        self.reading = reading
         self.progress = progress
     }
 
@@ -43,10 +66,15 @@ public struct Synchronizer: Sendable {
         let configuration = try connections.clientConfiguration(routes: routes, progress: progress)
         return try await RegistryClient.withClient(configuration) { client in
             var report = Report(command: "bundle")
-            let resolver = resolver(client, reused, routes: routes)
+            let resolver = try resolver(client, reused, references: references, routes: routes, options: options)
             var resolution = try await resolver.resolve(references)
+            resolution.graph.foreignLayers = options.foreignLayers == .include ? .all : .none
+            report.notes += try await addReferrers(to: &resolution, resolver, options: options)
+            if resolver.strips { report.notes += resolution.strip() }
+            try options.lock?.requireSameDigests(in: &resolution)
             let plan = try resolution.layOut()
-            report.describe(resolution, plan: plan, status: .planned)
+            report.notes += resolution.foreignLayerNotes
+            report.describe(resolution, plan: plan, status: .planned, searched: options.includesReferrers)
             report.blobs = plan.blobs.map { Report.Blob($0.descriptor, .planned) }
             report.quotas = resolution.quotas
             if !reused.isEmpty { report.totals?.reusedByteCount = plan.byteCount(in: reused) }
@@ -79,10 +107,24 @@ public struct Synchronizer: Sendable {
         return try await RegistryClient.withClient(configuration) { client in
             var report = Report(command: "bundle")
             report.bundle = path
-            let resolver = resolver(client, reused, interrupted, references, routes: routes)
+            let resolver = try resolver(
+                client,
+                reused,
+                interrupted,
+                references: references,
+                routes: routes,
+                options: options
+            )
             var resolution = try await resolver.resolve(references)
-            report.notes = try await interrupted?.movedTags(of: resolution.images, resolver: resolver) ?? []
+            resolution.graph.foreignLayers = options.foreignLayers == .include ? .all : .none
+            if options.lock == nil {
+                report.notes = try await interrupted?.movedTags(of: resolution.images, resolver: resolver) ?? []
+            }
+            report.notes += try await addReferrers(to: &resolution, resolver, interrupted, options: options)
+            if resolver.strips { report.notes += resolution.strip() }
+            try options.lock?.requireSameDigests(in: &resolution)
             let plan = try resolution.layOut()
+            report.notes += resolution.foreignLayerNotes
             report.failures = resolution.failures
             report.quotas = resolution.quotas
             if resolution.failures.isEmpty || (options.keepGoing && !resolution.images.isEmpty) {
@@ -107,25 +149,45 @@ public struct Synchronizer: Sendable {
     }
 
     private func openReused(_ options: Options) async throws -> [LayoutReader] {
-        try await blocking { try options.reusedBundles.map { try LayoutReader(path: $0) } }
+        try await reading.open(options.reusedBundles, progress: progress)
+    }
+
+    /// Finds what refers to the images, and verifies their signatures.
+    private func addReferrers(
+        to resolution: inout Resolver.Resolution,
+        _ resolver: Resolver,
+        _ interrupted: InterruptedBundle? = nil,
+        options: Options
+    ) async throws -> [String] {
+        let locked = try options.lock?.referrers(of: resolution.images, strips: resolver.strips)
+        return try await resolver.addReferrers(
+            to: &resolution,
+            planned: locked ?? interrupted?.plannedReferrers ?? [:],
+            policy: options.signaturePolicy,
+            areTaken: options.includesReferrers
+        )
     }
 
     /// A resolver that need not fetch what is in an earlier bundle or in an interrupted one.
-    private func resolver(
+    func resolver(
         _ client: RegistryClient,
         _ reused: [LayoutReader],
         _ interrupted: InterruptedBundle? = nil,
-        _ references: [Reference] = [],
-        routes: Routes
-    ) -> Resolver {
+        references: [Reference],
+        routes: Routes,
+        options: Options
+    ) throws -> Resolver {
         Resolver(
             client: client,
             parallelism: connections.parallelism,
             progress: progress,
+            choice: PlatformChoice(platforms: Set(options.platforms).sorted()),
+            strips: options.sparseIndexes == .strip,
+            reused: reused,
             known: reused.reduce(into: interrupted?.layout.documents ?? [:]) { documents, reader in
                 documents.merge(reader.documents) { first, _ in first }
             },
-            pinned: interrupted?.pinned(references) ?? [:],
+            pinned: try options.lock?.pinned() ?? interrupted?.pinned(references) ?? [:],
             routes: routes,
             health: MirrorHealth()
         )
@@ -136,7 +198,7 @@ extension LayoutPlan {
     /// The bytes of the blobs that are in one of several bundles.
     fileprivate func byteCount(in readers: [LayoutReader]) -> Int64 {
         blobs.map(\.descriptor).reduce(0) { sum, blob in
-            let isThere = readers.contains { Int64($0.range(of: blob.digest)?.count ?? -1) == blob.size }
+            let isThere = readers.contains { $0.byteCount(of: blob.digest) == blob.size }
             return sum + (isThere ? blob.size : 0)
         }
     }

@@ -11,6 +11,7 @@ struct TargetCheck: Sendable {
     private enum Item: Sendable {
         case name(Int)
         case manifest(Digest, Repository)
+        case tag(Tag, Digest, Repository)
         case blob(Descriptor, Repository)
     }
 
@@ -48,14 +49,21 @@ struct TargetCheck: Sendable {
 
     private func beneath(_ image: PushPlan.Image) -> [Item] {
         let top = image.image.descriptor.digest
-        return graph.documents(from: top).dropFirst().map { .manifest($0.descriptor.digest, image.repository) }
-            + graph.blobs(from: top).map { .blob($0, image.repository) }
+        let own = Array(graph.documents(from: top).dropFirst())
+        let referrers = image.referrers.flatMap { graph.documents(from: $0.descriptor.digest) }
+        let tops = [top] + image.referrers.map(\.descriptor.digest)
+        let tags = image.referrers.compactMap { referrer in
+            referrer.tag.map { Item.tag($0, referrer.descriptor.digest, image.repository) }
+        }
+        return (own + referrers).map { .manifest($0.descriptor.digest, image.repository) } + tags
+            + tops.flatMap(graph.blobs).map { .blob($0, image.repository) }
     }
 
     private func key(_ item: Item) -> String {
         switch item {
         case .name(let index): "\(index)"
         case .manifest(let digest, let repository): "\(repository)@\(digest)"
+        case .tag(let tag, let digest, let repository): "\(repository):\(tag)@\(digest)"
         case .blob(let blob, let repository): "\(repository)#\(blob.digest)"
         }
     }
@@ -74,6 +82,12 @@ struct TargetCheck: Sendable {
         case .manifest(let digest, let repository):
             guard try await client.headManifest(.digest(digest), in: repository) != nil else {
                 throw DrayageError(.unverified, "the manifest \(repository)@\(digest) is missing")
+            }
+        case .tag(let tag, let expected, let repository):
+            let actual = try await client.headManifest(.tag(tag), in: repository)
+            guard actual == expected else {
+                let what = actual.map { "has the digest \($0)" } ?? "is missing"
+                throw DrayageError(.unverified, "\(repository):\(tag) \(what), the bundle has it with \(expected)")
             }
         case .blob(let blob, let repository):
             guard try await client.hasBlob(blob, in: repository) else {

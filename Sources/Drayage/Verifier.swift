@@ -6,15 +6,22 @@ import Synchronization
 /// Checks a bundle, by itself or against a registry.
 public struct Verifier: Sendable {
     private let connections: ConnectionOptions
+    private let reading: ReadingOptions
     private let progress: ProgressHandler
 
     /// Makes a verifier.
     ///
     /// - Parameters:
     ///   - connections: how a registry is reached.
+    ///   - reading: how the bundle is read.
     ///   - progress: hears of each blob.
-    public init(connections: ConnectionOptions = .init(), progress: @escaping ProgressHandler = { _ in }) {
+    public init(
+        connections: ConnectionOptions = .init(),
+        reading: ReadingOptions = .init(),
+        progress: @escaping ProgressHandler = { _ in }
+    ) {
         self.connections = connections
+        self.reading = reading
         self.progress = progress
     }
 
@@ -29,9 +36,9 @@ public struct Verifier: Sendable {
     /// - Returns: what was checked, and what is wrong.
     /// - Throws: `LayoutError` where the file cannot be read as a bundle at all, `CancellationError`.
     public func verify(bundle path: String, deep: Bool = false) async throws -> Report {
-        let reader = try await blocking { try LayoutReader(path: path) }
+        let reader = try await reading.open(path, progress: progress)
         let layers = deep ? try await LayerVerification(of: reader) : nil
-        let graph = ImageGraph(documents: reader.documents)
+        let graph = ImageGraph(of: reader)
         let blobs = reader.blobs + reader.strayBlobs
         let damaged = try await damage(of: blobs, in: reader, layers)
         let users = try reader.images(needing: Set(damaged.keys))
@@ -40,6 +47,7 @@ public struct Verifier: Sendable {
         var report = Report(command: "verify")
         report.bundle = path
         report.bundleByteCount = reader.byteCount
+        report.notes = reader.formNotes
         report.images = reader.images.map {
             Report.Image(describing: $0, in: graph, status: hit.contains($0.name) ? .failed : .verified)
         }
@@ -56,10 +64,10 @@ public struct Verifier: Sendable {
     ///
     /// - Throws: `LayoutError` for the file, ``DrayageError`` for the names, `CancellationError`.
     public func verify(bundle path: String, at mapping: NameMapping) async throws -> Report {
-        let reader = try await blocking { try LayoutReader(path: path) }
+        let reader = try await reading.open(path, progress: progress)
         try reader.requireSound()
         let images = try PushPlan.images(of: reader, mapping: mapping)
-        let graph = ImageGraph(documents: reader.documents)
+        let graph = ImageGraph(of: reader)
         var connections = connections
         connections.setScheme(of: mapping.target)
         let configuration = try connections.clientConfiguration(for: [mapping.target.registry], progress: progress)
@@ -69,7 +77,7 @@ public struct Verifier: Sendable {
             var report = Report(command: "verify")
             report.bundle = path
             report.target = mapping.target.description
-            report.unnamedCount = reader.unnamed.isEmpty ? nil : reader.unnamed.count
+            report.unnamedCount = reader.strayCount(besides: images)
             for (index, planned) in images.enumerated() {
                 let failed = failures[index] ?? []
                 var image = Report.Image(
@@ -78,6 +86,7 @@ public struct Verifier: Sendable {
                     status: failed.isEmpty ? .verified : .failed
                 )
                 image.target = planned.name
+                image.referrerCount = planned.referrers.manifestCount
                 report.images.append(image)
                 report.failures += failed.map { Report.Failure(subject: planned.name, error: $0) }
             }

@@ -31,9 +31,9 @@ struct DrayageCommand: AsyncParsableCommand {
             """,
         version: Report.drayageVersion,
         subcommands: [
-            BundleCommand.self, PushCommand.self, ListCommand.self, VerifyCommand.self,
-            RepairCommand.self, PruneCommand.self, ServeCommand.self, CheckCommand.self,
-            LoginCommand.self, LogoutCommand.self,
+            BundleCommand.self, PushCommand.self, CopyCommand.self, ImagesCommand.self, ListCommand.self,
+            VerifyCommand.self, RepairCommand.self, MergeCommand.self, PruneCommand.self, ServeCommand.self,
+            CheckCommand.self, LoginCommand.self, LogoutCommand.self,
         ]
     )
 

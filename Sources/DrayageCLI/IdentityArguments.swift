@@ -34,8 +34,8 @@ struct IdentityArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The one file of credentials to read, as docker and podman write it; else $REGISTRY_AUTH_FILE, and then podman's \
-            and docker's own files with their credential helpers.
+            The one file of credentials to read, as docker and podman write it; else $REGISTRY_AUTH_FILE, and then \
+            $DOCKER_AUTH_CONFIG and podman's and docker's own files with their credential helpers.
             """,
             valueName: "file"
         ),

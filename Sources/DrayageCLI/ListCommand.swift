@@ -21,12 +21,15 @@ struct ListCommand: AsyncParsableCommand {
     @Argument(help: "A bundle, or REGISTRY[/REPOSITORY].", completion: .file())
     var subject: String
 
+    @OptionGroup var reading: ReadingArguments
     @OptionGroup(title: "Registries") var connection: ConnectionArguments
     @OptionGroup(title: "Output") var report: ReportArguments
 
     func run() async throws {
-        try await report.run("list") { _ in
-            guard !BundleArgument.isBundle(subject) else { return try await Lister().list(bundle: subject) }
+        try await report.run("list") { progress in
+            guard !BundleArgument.isBundle(subject) else {
+                return try await Lister(reading: try reading.options(), progress: progress).list(bundle: subject)
+            }
             let target = try RegistryTarget(parsing: subject)
             let connections = try connection.options(logger: report.logger, for: [target.registry])
             return try await Lister(connections: connections).list(target: target)

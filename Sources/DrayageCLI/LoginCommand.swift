@@ -9,7 +9,7 @@ struct LoginCommand: AsyncParsableCommand {
         discussion: """
             The registry is asked first whether it takes them. They are kept where docker and podman find them too: in \
             the file of --authfile or $REGISTRY_AUTH_FILE, else in docker's config.json; where that names a credential \
-            helper, the helper keeps them. With a path, they are for what is below it.
+            helper, or containers' registries.conf one that goes before all files, the helper keeps them. With a path, they are for what is below it.
 
             Example:
 

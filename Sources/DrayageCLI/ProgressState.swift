@@ -40,6 +40,9 @@ struct ProgressState {
             (resolvingCount, resolvedCount) = (count, 0)
         case .resolved:
             resolvedCount += 1
+        case .unpacking(let path, let byteCount):
+            phase = "unpacking \(path.printable)"
+            return "unpacking \(path.printable), which takes \(ByteText.size(byteCount)) until the end"
         case .planned(let blobCount, let byteCount):
             phase = "moving"
             (plannedBlobCount, plannedByteCount) = (blobCount, byteCount)

@@ -11,10 +11,14 @@ struct PushCommand: AsyncParsableCommand {
             registry.site:5000/library/alpine:3.20. What follows the host in TARGET goes before every path. Nothing \
             is written to disk, and what the registry has already is not sent again.
 
+            The bundle may be another program's: an OCI layout in a tar file or a directory, or an archive of docker save, \
+            of any age. One that is compressed (gzip, zstd, xz) is unpacked first, in --spool.
+
             Example:
 
               drayage push bundle.tar registry.site:5000
               drayage push bundle.tar https://registry.site/mirror --keep-host --dry-run
+              drayage push saved.tar.gz registry.site:5000 --spool /srv/tmp
             """
     )
 
@@ -25,6 +29,7 @@ struct PushCommand: AsyncParsableCommand {
     var target: String
 
     @OptionGroup var mapping: MappingArguments
+    @OptionGroup var reading: ReadingArguments
 
     @Option(
         help: "What happens to a tag that has another digest: overwrite, skip or fail.",
@@ -37,6 +42,9 @@ struct PushCommand: AsyncParsableCommand {
         }
     )
     var onExisting = Pusher.ExistingTagPolicy.overwrite
+
+    @Flag(help: "Leave out what refers to the images: signatures, attestations, SBOMs.")
+    var noReferrers = false
 
     @Flag(help: "Print what would be done, and do nothing.")
     var dryRun = false
@@ -69,8 +77,9 @@ struct PushCommand: AsyncParsableCommand {
             var options = Pusher.Options()
             options.onExisting = onExisting
             options.isDryRun = dryRun
+            options.includesReferrers = !noReferrers
             options.images = try retry.report(of: "push")?.unpushedImages(to: mapping.target)
-            let pusher = Pusher(connections: connections, progress: progress)
+            let pusher = Pusher(connections: connections, reading: try reading.options(), progress: progress)
             return try await pusher.push(bundle: bundle, to: mapping, options: options)
         }
     }

@@ -70,8 +70,8 @@ struct ReportArguments: ParsableArguments {
     /// What an interruption leaves, which is what the user wants to know next.
     private static func interruption(of command: String) -> String {
         switch command {
-        case "bundle": "interrupted; the same command goes on where this one ended"
-        case "push": "interrupted; what has arrived is not sent again by the same command"
+        case "bundle", "merge": "interrupted; the same command goes on where this one ended"
+        case "push", "copy": "interrupted; what has arrived is not sent again by the same command"
         case "repair": "interrupted; what is damaged still is, and the same command goes on"
         case "prune": "interrupted; what was not removed yet is as it was, and the same command goes on"
         default: "interrupted"

@@ -18,6 +18,7 @@ struct ReportText {
             return PruneText(plan).table(of: report.removed == nil ? nil : .remove, columns: columns)
         }
         if let checks = report.checks { return text(of: checks) }
+        if let found = report.found { return text(of: found) }
         switch report.command {
         case "list": return imageTable
         case "verify", "repair", "login", "logout": return ""
@@ -33,38 +34,74 @@ struct ReportText {
         ).text(columns: columns)
     }
 
+    /// A list of images that can be read again, each with its places behind.
+    private func text(of found: [Report.FoundImage]) -> String {
+        let places = Dictionary(grouping: found, by: \.reference)
+        let width = report.images.map(\.reference.count).max() ?? 0
+        return report.images.map { image in
+            let texts = (places[image.reference] ?? []).map { found in
+                ([found.place] + [found.object, found.field].compactMap(\.self)).joined(separator: " ")
+            }
+            let padding = String(repeating: " ", count: width - image.reference.count)
+            return "\(image.reference)\(padding)  # \(texts.joined(separator: ", "))".printable + "\n"
+        }.joined()
+    }
+
     private var imageTable: String {
         TextTable(
-            header: ["REFERENCE", "PLATFORMS", "SIZE", "DIGEST"],
-            rows: report.images.map {
-                [
-                    $0.reference, ($0.platforms ?? []).joined(separator: ", "), Self.size($0.byteCount),
-                    $0.digest?.description ?? "",
-                ]
+            header: ["REFERENCE", "PLATFORMS", "SIZE"] + referrersHeader + ["DIGEST"] + originalHeader,
+            rows: report.images.map { image in
+                [image.reference, (image.platforms ?? []).joined(separator: ", "), Self.size(image.byteCount)]
+                    + referrers(of: image) + [image.digest?.description ?? ""]
+                    + originalHeader.map { _ in image.originalDigest?.description ?? "" }
             },
-            rightAligned: [2]
+            rightAligned: referrersHeader.isEmpty ? [2] : [2, 3]
         ).text(columns: columns)
     }
 
     private var planTable: String {
         TextTable(
-            header: ["ACTION", "REFERENCE", "SIZE", "DIGEST"],
+            header: ["ACTION", "REFERENCE", "SIZE"] + referrersHeader + ["DIGEST"],
             rows: report.images.map { image in
-                let digests = [image.previousDigest.map { "\($0) ->" }, image.digest?.description]
-                return [
-                    Self.action(image), image.target ?? image.reference, Self.size(image.byteCount),
-                    digests.compactMap(\.self).joined(separator: " "),
-                ]
+                [action(image), image.target ?? image.reference, Self.size(image.byteCount)]
+                    + referrers(of: image) + [
+                        Self.digests(of: image, after: image.previousDigest ?? Self.original(of: image))
+                    ]
             },
-            rightAligned: [2]
+            rightAligned: referrersHeader.isEmpty ? [2] : [2, 3]
         ).text(columns: columns)
+    }
+
+    /// What it is, and what it was or takes the place of where that is another.
+    private static func digests(of image: Report.Image, after before: Digest?) -> String {
+        [before.map { "\($0) ->" }, image.digest?.description].compactMap(\.self).joined(separator: " ")
+    }
+
+    /// What a bundled image had been before platforms were left out; a target never had it.
+    private static func original(of image: Report.Image) -> Digest? { image.target == nil ? image.originalDigest : nil }
+
+    /// The column of what images were before platforms were left out, where that is another.
+    private var originalHeader: [String] {
+        report.images.contains { $0.originalDigest != nil } ? ["ORIGINAL"] : []
+    }
+
+    /// The column of what refers to images, where anything does.
+    private var referrersHeader: [String] {
+        report.images.contains { ($0.referrerCount ?? 0) > 0 } ? ["REFERRERS"] : []
+    }
+
+    private func referrers(of image: Report.Image) -> [String] {
+        referrersHeader.map { _ in image.referrerCount.map(String.init) ?? "" }
     }
 
     private var resultTable: String {
         TextTable(
             header: nil,
             rows: report.images.map {
-                [$0.status.rawValue, $0.target ?? $0.reference, $0.digest?.description ?? ""]
+                [
+                    $0.status.rawValue, $0.target ?? $0.reference,
+                    Self.digests(of: $0, after: Self.original(of: $0)),
+                ]
             },
             rightAligned: []
         ).text(columns: columns)
@@ -104,10 +141,10 @@ struct ReportText {
         switch (report.command, report.outcome) {
         case (_, .failed):
             return "\(report.command) failed: \(Count.text(report.failures.count, "failure"))"
-        case ("bundle", _):
+        case ("bundle", _), ("merge", _):
             guard let bundle = report.bundle else { return "would bundle \(images), \(blobs), \(size)\(origins)" }
             return "\(bundle): \(images), \(blobs), \(Self.size(report.bundleByteCount))\(origins)\(left)"
-        case ("push", _):
+        case ("push", _), ("copy", _):
             let isPlan = report.images.contains { $0.status == .planned }
             let uploads = Count.text(totals?.uploadCount ?? 0, "blob")
             return """
@@ -129,6 +166,8 @@ struct ReportText {
             return "\(place); repaired \(repairs), \(rest)"
         case ("prune", _):
             return report.plan.map { "\(report.target ?? ""): \(pruned($0))" }
+        case ("images", _):
+            return "\(images), named in \(Count.text(report.found?.count ?? 0, "place"))"
         case ("list", _) where report.repositories == nil:
             return "\(images), \(blobs), \(Self.size(report.bundleByteCount))"
         default:
@@ -175,9 +214,9 @@ struct ReportText {
         ).text(columns: columns)
     }
 
-    private static func action(_ image: Report.Image) -> String {
+    private func action(_ image: Report.Image) -> String {
         switch image.status {
-        case .planned: image.previousDigest == nil ? (image.target == nil ? "bundle" : "push") : "overwrite"
+        case .planned: image.previousDigest == nil ? (image.target == nil ? "bundle" : report.command) : "overwrite"
         default: image.status.rawValue
         }
     }

@@ -34,6 +34,7 @@ struct ServeCommand: AsyncParsableCommand {
     var readOnly = false
 
     @OptionGroup(title: "Names of a bundle's images") var names: ServedNameArguments
+    @OptionGroup var reading: ReadingArguments
     @OptionGroup(title: "Access") var access: ServerAccessArguments
 
     @Option(
@@ -77,7 +78,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func content() throws -> ServedContent {
-        if paths.count == 1, FileKind.isDirectory(paths[0]) {
+        if paths.count == 1, FileKind.isDirectory(paths[0]), !FileKind.isLayout(paths[0]) {
             guard !names.isGiven else {
                 throw ValidationError("--prefix and --keep-host are for bundles; \(paths[0]) is a directory")
             }
@@ -86,11 +87,14 @@ struct ServeCommand: AsyncParsableCommand {
         if let missing = paths.first(where: { !FileKind.exists($0) }) {
             throw ValidationError("there is no \(missing); name bundles, or make that directory for a new registry")
         }
-        if let directory = paths.first(where: FileKind.isDirectory) {
+        if let directory = paths.first(where: { FileKind.isDirectory($0) && !FileKind.isLayout($0) }) {
             throw ValidationError("a directory is served alone, not beside other things: \(directory)")
         }
         let mapping = try PathMapping(prefix: names.prefix, keepsHost: names.keepHost)
-        return try .bundles(paths, mapping: mapping)
+        return try .bundles(paths, mapping: mapping, reading: try reading.options()) { [quiet] event in
+            guard !quiet, case .unpacking(let path, let byteCount) = event else { return }
+            Message.note("unpacking \(path), which takes \(ByteText.size(byteCount)) until the end")
+        }
     }
 
     private func configuration() throws -> RegistryServer.Configuration {

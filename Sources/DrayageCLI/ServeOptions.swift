@@ -52,6 +52,9 @@ struct Interval: ExpressibleByArgument {
 enum FileKind {
     static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
+    /// Whether it is a directory that has an OCI image layout in it.
+    static func isLayout(_ path: String) -> Bool { exists(path + "/oci-layout") }
+
     static func isDirectory(_ path: String) -> Bool {
         var status = stat()
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

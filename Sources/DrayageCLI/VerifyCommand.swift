@@ -31,6 +31,7 @@ struct VerifyCommand: AsyncParsableCommand {
     var target: String?
 
     @OptionGroup var mapping: MappingArguments
+    @OptionGroup var reading: ReadingArguments
     @OptionGroup(title: "Registries") var connection: ConnectionArguments
     @OptionGroup(title: "Output") var report: ReportArguments
 
@@ -42,10 +43,14 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await report.run("verify") { progress in
-            guard let target else { return try await Verifier(progress: progress).verify(bundle: bundle, deep: deep) }
+            let reading = try reading.options()
+            guard let target else {
+                return try await Verifier(reading: reading, progress: progress).verify(bundle: bundle, deep: deep)
+            }
             let mapping = try mapping.mapping(to: target)
             let connections = try connection.options(logger: report.logger, for: [mapping.target.registry])
-            return try await Verifier(connections: connections, progress: progress).verify(bundle: bundle, at: mapping)
+            let verifier = Verifier(connections: connections, reading: reading, progress: progress)
+            return try await verifier.verify(bundle: bundle, at: mapping)
         }
     }
 }

@@ -62,6 +62,8 @@ import Testing
         ]
     }
 
+    private static let nothing = "it has neither oci-layout nor the manifest.json of docker save; it has no files"
+
     /// Runs a command on `bundle.tar`, which is no bundle, with the programs first on its path.
     private func expectRefusal(
         _ command: [String],
@@ -119,7 +121,7 @@ import Testing
         try Command("bsdtar", ["-c", "--format", "iso9660", "-f", disk, "@\(whole)"]).check()
         // It begins with as many zeros as end a tar.
         for command in commands.prefix(2) {
-            try await expectRefusal(command, "iso9660", "it is no OCI image layout: it has no oci-layout")
+            try await expectRefusal(command, "iso9660", "it is no OCI image layout: \(Self.nothing)")
         }
     }
 

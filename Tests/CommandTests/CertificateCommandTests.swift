@@ -41,6 +41,27 @@ import Testing
         )
     }
 
+    /// Docker's folder is often the system's alone.
+    @Test func `a directory that may not be read is passed over`() async throws {
+        let folder = "home/.config/containers/certs.d/\(registry.address)"
+        try terminal.scratch.write("nothing", to: "\(folder)/ca.crt")
+        try terminal.scratch.write(authority, to: "ca.pem")
+        chmod(terminal.scratch.path(folder), 0)
+        defer { chmod(terminal.scratch.path(folder), 0o755) }
+        var command = terminal.command(
+            ["list", "https://\(registry.address)", "--ca-file", "ca.pem"],
+            environment: ["XDG_CONFIG_HOME": ""]
+        )
+        if geteuid() == 0 {
+            // Root may read everything, but for this.
+            command.arguments =
+                ["--bounding-set", "-dac_override,-dac_read_search", command.tool] + command.arguments
+            command.tool = "setpriv"
+        }
+        let outcome = try await command.run()
+        #expect(outcome.status == 0, "\(outcome.errorText)")
+    }
+
     /// Another registry is asked first, and has nothing to fear.
     @Test func `a broken file of one of the registries is told before any is asked`() async throws {
         let other = try Source()

@@ -131,6 +131,16 @@ import Testing
         #expect(try await terminal.drayage("check", "127.0.0.1:1", "No Such").status == 64)
     }
 
+    @Test func `a registry that counts requests tells what is left`() async throws {
+        let registry = try ScriptedRegistry { _ in
+            Answer.text("{}").with("RateLimit-Limit", "100;w=21600").with("RateLimit-Remaining", "76;w=21600")
+        }
+        let outcome = try await terminal.drayage("check", registry.address)
+        #expect(outcome.status == 0, "\(outcome.errorText)")
+        #expect(answers(outcome).contains("\(registry.address) quota yes"))
+        #expect(outcome.outputText.contains("76 requests left"), "\(outcome.outputText)")
+    }
+
     @Test func `who may pull and not push is told so`() async throws {
         let content = RegistryContent()
         let registry = try ScriptedRegistry { request in

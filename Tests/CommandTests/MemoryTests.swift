@@ -3,11 +3,11 @@ import Testing
 
 /// Memory depends on how much is moved at once, not on how large a layer is.
 @Suite(.disabled(if: Sanitizer.current != nil, "the memory is mostly the sanitizer's")) struct MemoryTests {
-    /// The most memory of a bundle, of the push of it, whole and in chunks, and of its verification, of one image with one
-    /// layer.
+    /// The most memory of a bundle, of the push of it, whole and in chunks, of a copy of what it has, of a bundle made of
+    /// it, and of its verification, of one image with one layer.
     private func peaks(layerByteCount: Int64) async throws -> [Int64] {
         let (terminal, source, target) = (try Terminal(), try DockerRegistry(), try DockerRegistry())
-        let other = try DockerRegistry()
+        let (other, third) = (try DockerRegistry(), try DockerRegistry())
         try BenchImages.writeLarge(byteCount: layerByteCount, to: source.storage)
         return [
             try await peak(
@@ -16,6 +16,8 @@ import Testing
             ),
             try await peak(["push", "bundle.tar", target.address], terminal),
             try await peak(["push", "bundle.tar", other.address, "--chunk-size", "8MiB"], terminal),
+            try await peak(["copy", "\(source.address)/bench/large:1", third.address], terminal),
+            try await peak(["bundle", "--from", "bundle.tar", "-o", "again.tar"], terminal),
             try await peak(["verify", "bundle.tar"], terminal),
             try await peak(["verify", "--deep", "bundle.tar"], terminal),
         ]

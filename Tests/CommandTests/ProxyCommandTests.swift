@@ -5,7 +5,7 @@ import Testing
 
 /// A whole way through a proxy, for commands as they are run where nothing else leads out.
 @Suite struct ProxyCommandTests {
-    private static let password = "tr4verse"
+    private static let password = TestSecrets.user("me").password
     private let terminal: Terminal
     private let proxy: TinyProxy
 
@@ -56,13 +56,16 @@ import Testing
         }
     }
 
-    @Test func `a proxy that cannot be used is told at the start, without its password`() async throws {
+    @Test func `a proxy that cannot be used is told at the start, without its password, where it is needed`()
+        async throws
+    {
+        let environment = ["HTTPS_PROXY": "https://me:\(Self.password)@\(proxy.address)"]
+        let near = try ScriptedRegistry(RegistryContent().answer)
+        let listed = try await terminal.drayage("list", near.address, environment: environment)
+        #expect(listed.status == 0, "\(listed.errorText)")
         let registry = try ScriptedRegistry { _ in Answer(404) }
-        let outcome = try await terminal.drayage(
-            "list",
-            registry.address,
-            environment: ["HTTPS_PROXY": "https://me:\(Self.password)@\(proxy.address)"]
-        )
+        let name = registry.address.replacing("127.0.0.1", with: "0.0.0.0")
+        let outcome = try await terminal.drayage("list", name, environment: environment)
         expect(
             outcome,
             status: 1,

@@ -46,7 +46,7 @@ import Testing
             expect(
                 outcome,
                 status: 64,
-                errors: "error: the list of images is empty: give references as arguments, or a file of them with -f\n"
+                errors: "error: the list of images is empty: \(file == "-" ? "stdin" : file) names no image\n"
             )
         }
         #expect(try terminal.scratch.names() == ["images.txt"])

@@ -79,7 +79,7 @@ import Testing
         #expect(report.bundle == "b.tar")
         #expect(try report.bundleByteCount == Int64(terminal.scratch.read("b.tar").count))
         #expect(report.totals?.blobCount == 4)
-        #expect(report.totals?.requestCount == 3 + 4)
+        #expect(report.totals?.requestCount == 9)
         #expect(try terminal.scratch.names() == ["b.tar", "report.json"])
     }
 

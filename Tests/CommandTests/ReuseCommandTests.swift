@@ -98,7 +98,7 @@ import Testing
     /// What is given as an earlier bundle, and what is said of it.
     @Test(arguments: [
         ("none.tar", "reading none.tar: opening it: no such file or directory"), ("text.tar", "reading text.tar: "),
-        (".", "reading .: it is a directory"),
+        (".", "reading .: it is no OCI image layout: it has no oci-layout"),
     ])
     func `what is no bundle is refused before anything is asked for`(path: String, message: String) async throws {
         try terminal.scratch.write("precious", to: "text.tar")

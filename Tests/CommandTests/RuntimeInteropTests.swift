@@ -19,6 +19,43 @@ import Testing
         #expect(listed.outputText.split(separator: "\n").map(String.init).sorted() == expected.sorted())
     }
 
+    /// What refers to an image has no name, and is nobody's image.
+    @Test func `signed images are loaded by all as if nobody had signed them`() async throws {
+        let (terminal, registry) = (try Terminal(), try DockerRegistry())
+        let scratch = terminal.scratch
+        var builder = ImageBuilder(seed: 850)
+        let signed = try builder.multiPlatform()
+        let names = [try registry.add(signed, "signed"), try registry.add(builder.image(), "plain")]
+        let sbom = try builder.artifact(type: "application/spdx+json", subject: signed)
+        try registry.storage.add(sbom, repository: "signed")
+        let list = try ImageBuilder().index(of: [sbom])
+        try registry.storage.add(list, repository: "signed", tag: "sha256-\(signed.digest.hex)")
+        let cosign = try builder.artifact(type: "application/vnd.dev.cosign")
+        try registry.storage.add(cosign, repository: "signed", tag: "sha256-\(signed.digest.hex).sig")
+        try await terminal.succeed("bundle", names[0], names[1], "-o", "bundle.tar")
+        let listed = try await terminal.drayage("list", "bundle.tar")
+        #expect(listed.outputText.split(separator: "\n").first?.contains("REFERRERS") == true, "\(listed.outputText)")
+        func run(_ tool: String, _ arguments: [String]) async throws -> [String] {
+            let outcome = try await Command(tool, arguments, directory: scratch.path).run()
+            #expect(outcome.status == 0, "\(tool): \(outcome.errorText)")
+            return outcome.outputText.split(separator: "\n").map(String.init)
+        }
+        let store = ["--root", scratch.path("podman"), "--runroot", scratch.path("run"), "--storage-driver", "vfs"]
+        let loaded = try await run("podman", store + ["load", "-i", "bundle.tar"])
+        #expect(loaded.sorted() == names.map { "Loaded image: \($0)" }.sorted())
+        for name in names {
+            let target = "dir:\(scratch.path("copy"))"
+            _ = try await run(
+                "skopeo",
+                ["copy", "--all", "--preserve-digests", "oci-archive:bundle.tar:\(name)", target]
+            )
+        }
+        let containerd = try Containerd(in: scratch)
+        let control = ["--address", containerd.address]
+        _ = try await run("ctr", control + ["images", "import", "--no-unpack", "--all-platforms", "bundle.tar"])
+        #expect(try await run("ctr", control + ["images", "ls", "-q"]) == names.sorted())
+    }
+
     /// With every platform, and as it is by default.
     @Test(arguments: [["--all-platforms"], []])
     func `containerd imports every image under its name`(platforms: [String]) async throws {
@@ -39,41 +76,5 @@ import Testing
         for named in bundle.images {
             #expect(stored.isSuperset(of: named.image64.blobs.map(\.digest.description)))
         }
-    }
-}
-
-/// Debian's containerd with everything of its own in a scratch directory; it ends with the value.
-private final class Containerd {
-    let address: String
-    private let running: RunningCommand
-    private let scratch: ScratchDirectory
-
-    init(in scratch: ScratchDirectory) throws {
-        self.scratch = scratch
-        address = scratch.path("containerd.sock")
-        let configuration = """
-            version = 2
-            root = "\(scratch.path("containerd/root"))"
-            state = "\(scratch.path("containerd/state"))"
-            disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
-            [grpc]
-            address = "\(address)"
-            """
-        let path = try scratch.write(configuration, to: "containerd/config.toml")
-        running = try Command("containerd", ["--config", path], directory: scratch.path).start()
-        guard running.waitForErrors(containing: "containerd successfully booted") else {
-            running.signal(SIGTERM)
-            throw StartError(log: running.wait().errorText)
-        }
-    }
-
-    deinit {
-        running.signal(SIGTERM)
-        _ = running.wait()
-    }
-
-    private struct StartError: Error, CustomStringConvertible {
-        let log: String
-        var description: String { "containerd did not start: \(log)" }
     }
 }

@@ -41,7 +41,7 @@ import Testing
         (["text"], 1, "reading text: it is no tar file"),
         (["half.tar"], 3, "half.tar"),
         (["junk"], 1, "opening junk: it is not empty, and holds no registry"),
-        (["layout"], 1, "opening layout: it is an image layout in a directory, and no registry; put it into a bundle"),
+        (["layout"], 1, "reading layout: it is no OCI image layout: it has no index.json"),
         (
             ["registry/docker/registry"], 1,
             "it is a part of a registry; name the registry's own directory, "

@@ -91,8 +91,17 @@ final class ServeProcess: Sendable {
     func writtenByteCount() throws -> Int64 { try number(of: "write_bytes:", in: "io") }
 
     /// How many files it has open.
-    func openFileCount() throws -> Int {
-        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(running.pid)/fd").count
+    func openFileCount() throws -> Int { try openFiles().count }
+
+    /// How many files of uploads it has open, which it keeps for those who go on with them.
+    func openUploadCount() throws -> Int { try openFiles().count { $0.contains("/_uploads/") } }
+
+    private func openFiles() throws -> [String] {
+        let folder = "/proc/\(running.pid)/fd"
+        return try FileManager.default.contentsOfDirectory(atPath: folder).map { name in
+            // One may be closed by now.
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")) ?? ""
+        }
     }
 
     private func number(of field: String, in file: String) throws -> Int64 {

@@ -39,7 +39,7 @@ import Testing
         expect(
             try await terminal.drayage("bundle", "-f", "list", "-o", "bundle.tar"),
             status: 1,
-            errors: "error: reading the list list: is a directory\n"
+            errors: "error: reading the list list: it is a directory without any file of YAML or JSON\n"
         )
         expect(
             try await terminal.drayage("bundle", "-f", "nowhere", "-o", "bundle.tar"),

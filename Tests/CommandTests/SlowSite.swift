@@ -15,7 +15,8 @@ final class SlowSite: Sendable {
         let count = RequestCount()
         proxy = try FaultProxy(to: registry) { request, _ in
             if request.target == Self.markTarget { return nil }
-            count.add()
+            // What refers to images, and which tags there are, is asked in between.
+            if !request.path.contains("/referrers/"), !request.path.hasSuffix("/tags/list") { count.add() }
             guard request.path.contains("/blobs/") else { return nil }
             switch request.method {
             case "GET": return .dripping(byteCount: 16 << 10, every: .milliseconds(1))
@@ -28,7 +29,7 @@ final class SlowSite: Sendable {
 
     var address: String { proxy.address }
 
-    /// How many requests have come since the last mark.
+    /// How many requests for images have come since the last mark.
     var requestCount: Int { count.value }
 
     private static let markTarget = "/v2/?mark"

@@ -13,6 +13,8 @@ import Testing
     private static let faultPercentage = 5
     /// What both servers open once, with the first requests that need it.
     private static let lazyFileCount = 4
+    /// The most uploads that a server keeps open for pushes that were killed.
+    private static let uploadLimit = 128
 
     private let terminal: Terminal
     private let peakFile: ScratchDirectory
@@ -51,6 +53,8 @@ import Testing
             try tally.noteServers(source.server, target.server)
         } while ContinuousClock.now < end
         tally.lastFileCount = try await filesThatStayOpen(beyond: tally.idleFileCount)
+        tally.uploadCount = try target.server.openUploadCount()
+        #expect(tally.uploadCount <= Self.uploadLimit)
         let faults = source.faultCount + target.faultCount
         let requests = source.requestCount + target.requestCount
         print(
@@ -62,8 +66,10 @@ import Testing
         tally.expectNoGrowth()
     }
 
-    /// How many files both servers have open.
-    private func openFileCount() throws -> Int { try source.server.openFileCount() + target.server.openFileCount() }
+    /// How many files both servers have open, but for those of uploads.
+    private func openFileCount() throws -> Int {
+        try [source.server, target.server].reduce(0) { try $0 + $1.openFileCount() - $1.openUploadCount() }
+    }
 
     /// How many files the servers have open once the connections that kills have left are gone, for which they have time.
     private func filesThatStayOpen(beyond idle: Int) async throws -> Int {
@@ -181,6 +187,8 @@ private struct SoakTally {
     /// How many files both servers had open before the first round, and in the end.
     let idleFileCount: Int
     var lastFileCount = 0
+    /// How many uploads of killed pushes are kept open besides.
+    var uploadCount = 0
     /// The most memory that both servers had until the end of each round.
     private var serverPeaks: [Int64] = []
 
@@ -201,7 +209,8 @@ private struct SoakTally {
         }
         return """
             \(killCount) kills, \(failures.count) runs given up \(failures), \(size(byteCount)) in bundles; \(runs.joined(separator: "; ")); the two servers had \
-            \(idleFileCount) files open before the first round and \(lastFileCount) after the last, \
+            \(idleFileCount) files open before the first round and \(lastFileCount) after the last, and \(uploadCount) \
+            uploads for whoever goes on with them, \
             \(size(serverPeaks.first)) of memory after the first and \(size(serverPeaks.last)) after the last
             """
     }

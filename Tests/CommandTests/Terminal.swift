@@ -20,7 +20,7 @@ struct Terminal: Sendable {
 
     /// What the environment may say besides, of files, certificates and proxies; what is empty says nothing.
     private static let unset =
-        ["REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "REQUEST_METHOD"]
+        ["REGISTRY_AUTH_FILE", "DOCKER_AUTH_CONFIG", "XDG_CONFIG_HOME", "SSL_CERT_FILE", "REQUEST_METHOD"]
         + ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap { [$0, $0.lowercased()] }
 
     /// A run that is not started yet.
@@ -29,7 +29,7 @@ struct Terminal: Sendable {
     ///
     /// What fails in a test fails for good, unless the test says how often it is to be tried again.
     func command(_ arguments: [String], input: String = "", environment: [String: String] = [:]) -> Command {
-        let clients = ["bundle", "push", "list", "verify", "prune"]
+        let clients = ["bundle", "push", "copy", "list", "verify", "prune"]
         let retries = arguments.first.map(clients.contains) ?? false && !arguments.contains("--retries")
         let arguments = arguments + (retries ? ["--retries", "0"] : [])
         let home = [

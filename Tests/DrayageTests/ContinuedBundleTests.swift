@@ -34,7 +34,9 @@ import Testing
 
     /// Two images that share a layer, of which the second has a large one.
     init() async throws {
-        (workshop, source) = (try Workshop(), try await EmbeddedRegistry())
+        var workshop = try Workshop()
+        workshop.includesReferrers = false
+        (self.workshop, source) = (workshop, try await EmbeddedRegistry())
         var builder = ImageBuilder(seed: 340)
         let (shared, large) = (try builder.opaqueLayer(byteCount: 200_000), try builder.opaqueLayer(byteCount: 3 << 20))
         self.large = large

@@ -6,7 +6,8 @@ import Testing
 extension FaultTableTests {
     /// A registry whose tokens do not last.
     @Suite struct Tokens {
-        private let issuer = TokenIssuer(user: ("me", "secret"))
+        private static let user = TestSecrets.user("me")
+        private let issuer = TokenIssuer(user: Self.user)
 
         /// Sets a job up at a registry that asks for a token.
         ///
@@ -29,7 +30,11 @@ extension FaultTableTests {
                 guard let challenge = issuer.challenge(request) else { return fault(request, count) }
                 return isSaidEarly ? .earlyAnswer(challenge) : .answer(challenge)
             }
-            site.workshop.connections.setCredentials(username: "me", password: "secret", for: site.proxy.address)
+            site.workshop.connections.setCredentials(
+                username: "me",
+                password: Self.user.password,
+                for: site.proxy.address
+            )
             return site
         }
 

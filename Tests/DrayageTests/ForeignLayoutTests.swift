@@ -42,7 +42,9 @@ import Testing
         try write([entry(image.document, name: name)], image.documents, image.blobs)
         let error = await #expect(throws: DrayageError.self) { try await workshop.push(to: target.address) }
         #expect(
-            error?.description == "\(workshop.path()): the image \"\(name)\" has a tag for a name and no repository"
+            error?.description == """
+                \(workshop.path()): the image "\(name)" has a tag for a name and no repository; --name says which it is
+                """
         )
         #expect(try await target.finish() == [])
     }

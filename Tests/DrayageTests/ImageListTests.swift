@@ -72,8 +72,10 @@ import Testing
         list.add(contentsOf: text, name: "images.txt")
         let error = #expect(throws: DrayageError.self) { try list.checked() }
         #expect(error?.code == .emptyList)
+        #expect(error?.description == "the list of images is empty: images.txt names no image")
+        let nothing = #expect(throws: DrayageError.self) { try ImageList().checked() }
         #expect(
-            error?.description
+            nothing?.description
                 == "the list of images is empty: give references as arguments, or a file of them with -f"
         )
     }

@@ -46,6 +46,46 @@ import Testing
         #expect(blob.cause?.contains("the mirror before it failed too: ") == true, "\(blob.cause ?? "")")
     }
 
+    @Test func `a registry that is a mirror and a source is tried as each of them is`() async throws {
+        let failures = Mutex<[String: Int]>([:])
+        let both = try Source { request in
+            guard request.path.contains("/manifests/1") else { return nil }
+            let count = failures.withLock { failures in
+                failures[request.path, default: 0] += 1
+                return failures[request.path] ?? 0
+            }
+            return count <= 2 ? .error(503, "UNAVAILABLE") : nil
+        }
+        try both.add(image, "team/app")
+        let own = try both.add(image, "own/app")
+        var workshop = try site.workshop(with: both.address)
+        workshop.connections.retryLimit = 3
+        let report = try await workshop.bundle([name, own])
+        #expect(report.outcome == .done, "\(report.failures.map(\.message))")
+        // The mirror is not waited for, and the source is.
+        #expect(report.images.map(\.source) == ["\(source.address)/team/app", "\(both.address)/own/app"].sorted())
+        #expect(failures.withLock { $0 } == ["/v2/team/app/manifests/1": 2, "/v2/own/app/manifests/1": 3])
+    }
+
+    @Test func `what is broken in one part of a mirror is not in the other`() async throws {
+        let other = try source.add(image, "other/app")
+        let mirror = try Source { $0.path.hasPrefix("/v2/bad/") ? .error(500, "UNKNOWN") : nil }
+        try mirror.add(image, "good/app")
+        var workshop = workshop
+        let names = (1...8).map { "\(source.address)/team/app-\($0):1" }
+        for number in 1...8 { _ = try source.add(image, "team/app-\(number)") }
+        workshop.connections.parallelism = 1
+        workshop.connections.mirrors = try ["team=\(mirror.address)/bad", "other=\(mirror.address)/good"].map {
+            try RegistryMirror(parsing: "\(source.address)/\($0)")
+        }
+        let report = try await workshop.bundle(names + [other])
+        #expect(report.outcome == .done, "\(report.failures.map(\.message))")
+        #expect(mirror.registry.count("GET", containing: "/bad/") == 4)
+        #expect(report.images.map(\.source).contains("\(mirror.address)/good/app"))
+        #expect(report.notes.count == 1)
+        #expect(report.notes.first?.hasPrefix("the mirror \(mirror.address)/bad failed: ") == true, "\(report.notes)")
+    }
+
     @Test func `what is blocked fails, and the rest does not`() async throws {
         let other = try source.add(image, "bad/app")
         let conf = "[[registry]]\nlocation = \"\(source.address)/bad\"\nblocked = true"
@@ -81,8 +121,9 @@ import Testing
     }
 
     @Test func `credentials go to their own registry alone`() async throws {
+        let (one, two) = (TestSecrets.user("one").password, TestSecrets.user("two").password)
         func guarded(_ user: String, hasBlobs: Bool) throws -> (Source, TokenIssuer) {
-            let issuer = TokenIssuer(user: (user, "of-\(user)"))
+            let issuer = TokenIssuer(user: (user, user == "one" ? one : two))
             let check = issuer.guarding { _ in Answer(299) }
             let source = try Source { request in
                 let answer = check(request)
@@ -98,8 +139,8 @@ import Testing
         try mirror.add(image, "team/app")
         var workshop = workshop
         workshop.connections.mirrors = [try RegistryMirror(parsing: "\(source.address)=\(mirror.address)")]
-        workshop.connections.setCredentials(username: "one", password: "of-one", for: source.address)
-        workshop.connections.setCredentials(username: "two", password: "of-two", for: mirror.address)
+        workshop.connections.setCredentials(username: "one", password: one, for: source.address)
+        workshop.connections.setCredentials(username: "two", password: two, for: mirror.address)
         let report = try await workshop.bundle([name])
         #expect(report.outcome == .done, "\(report.failures.map(\.message))")
         #expect(report.images.map(\.source) == ["\(mirror.address)/team/app"])
@@ -114,6 +155,33 @@ import Testing
     }
 
     // MARK: - Interruptions
+
+    @Test func `a bundle that goes on does not ask a mirror again and again that is of no use`() async throws {
+        let isStalling = Flag()
+        var builder = ImageBuilder(seed: 715)
+        let large = try builder.opaqueLayer(byteCount: 1 << 20)
+        let stalling = try Source {
+            $0.path.hasSuffix("\(large.digest)") && isStalling.isSet ? Answer().sent(.stalledBeforeHead) : nil
+        }
+        var names: [String] = []
+        for number in 1...8 { names.append(try stalling.add(builder.image(layers: [large]), "app-\(number)")) }
+        isStalling.set(true)
+        let (begun, list) = (workshop, names)
+        let task = Task { try await begun.bundle(list) }
+        try await until { stalling.registry.requests.contains { $0.path.hasSuffix("\(large.digest)") } }
+        // Something must be there to go on with.
+        try await until { begun.scratch.contains("bundle.tar.partial.journal") }
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        isStalling.set(false)
+        let mirror = try ScriptedRegistry { _ in .error(500, "UNKNOWN") }
+        var continued = workshop
+        continued.connections.parallelism = 1
+        continued.connections.mirrors = [try RegistryMirror(parsing: "\(stalling.address)=\(mirror.address)")]
+        let report = try await continued.bundle(names)
+        #expect(report.outcome == .done, "\(report.failures.map(\.message))")
+        #expect(mirror.requests.count == 4)
+    }
 
     @Test func `a bundle goes on without the mirror that it was begun with, and the other way round`() async throws {
         let (origin, behind) = (try await EmbeddedRegistry(), try await EmbeddedRegistry())

@@ -10,7 +10,9 @@ struct MirrorSite: Sendable {
     let name: String
 
     init() throws {
-        (workshop, source) = (try Workshop(), try Source())
+        var workshop = try Workshop()
+        workshop.includesReferrers = false
+        (self.workshop, source) = (workshop, try Source())
         var builder = ImageBuilder(seed: 710)
         image = try builder.multiPlatform(sharing: [builder.layer(byteCount: 50_000)])
         name = try source.add(image, "team/app")

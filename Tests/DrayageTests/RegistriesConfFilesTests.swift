@@ -31,9 +31,9 @@ import Testing
 
     @Test func `without files there are no rules`() throws {
         var machine = try Machine()
-        #expect(try machine.files.rules().isEmpty)
+        #expect(try machine.files.content().rules.isEmpty)
         machine.environment = [:]
-        #expect(try machine.files.rules().isEmpty)
+        #expect(try machine.files.content().rules.isEmpty)
     }
 
     @Test func `the machine's files come first, then the user's, each folder in its order`() throws {
@@ -50,7 +50,7 @@ import Testing
             ]
         )
         #expect(
-            try machine.files.rules().map(\.location?.registry) == [
+            try machine.files.content().rules.map(\.location?.registry) == [
                 "home--config-containers-registries-conf-d-05-conf.io"
             ]
         )
@@ -70,7 +70,12 @@ import Testing
         machine.environment["XDG_CONFIG_HOME"] = machine.scratch.path("xdg")
         #expect(try machine.names == ["xdg/containers/registries.conf", "xdg/containers/registries.conf.d/1.conf"])
         machine.environment["CONTAINERS_REGISTRIES_CONF"] = machine.scratch.path("etc/registries.conf")
-        #expect(try machine.names == ["etc/registries.conf"])
+        // It is in the place of the files, and not of the drop-ins.
+        #expect(
+            try machine.names == [
+                "etc/registries.conf", "etc/registries.conf.d/1.conf", "xdg/containers/registries.conf.d/1.conf",
+            ]
+        )
     }
 
     @Test func `a later file replaces a rule, and lets the others stand`() throws {
@@ -78,25 +83,34 @@ import Testing
         try machine.add("etc/registries.conf")
         try machine.add("etc/registries.conf.d/1.conf", to: "b.io")
         try machine.add("etc/registries.conf.d/2.conf", to: "a.io")
-        let rules = try machine.files.rules()
+        let rules = try machine.files.content().rules
         #expect(rules.map(\.prefix.description) == ["a.io", "b.io"])
         #expect(rules.map { $0.path.split(separator: "/").last } == ["2.conf", "1.conf"])
+    }
+
+    @Test func `the last list of credential helpers counts`() throws {
+        let machine = try Machine()
+        try machine.scratch.write("credential-helpers = ['a', 'b']", to: "etc/registries.conf")
+        try machine.add("etc/registries.conf.d/1.conf")
+        #expect(try machine.files.content().credentialHelpers == ["a", "b"])
+        try machine.scratch.write("credential-helpers = ['c']", to: "etc/registries.conf.d/2.conf")
+        #expect(try machine.files.content().credentialHelpers == ["c"])
     }
 
     @Test func `a file that is named and not there, and one that is none, are errors`() throws {
         var machine = try Machine()
         machine.environment["CONTAINERS_REGISTRIES_CONF"] = machine.scratch.path("none")
-        let missing = #expect(throws: RegistriesConf.Failure.self) { try machine.files.rules() }
+        let missing = #expect(throws: RegistriesConf.Failure.self) { try machine.files.content() }
         #expect(
             missing?.description == "reading the mirrors in \(machine.scratch.path("none")): no such file or directory"
         )
         machine.environment["CONTAINERS_REGISTRIES_CONF"] = machine.scratch.path
-        #expect(throws: RegistriesConf.Failure.self) { try machine.files.rules() }
+        #expect(throws: RegistriesConf.Failure.self) { try machine.files.content() }
         try machine.scratch.write(Array(repeating: UInt8(ascii: "#"), count: (1 << 20) + 1), to: "large")
         machine.environment["CONTAINERS_REGISTRIES_CONF"] = machine.scratch.path("large")
-        let large = #expect(throws: RegistriesConf.Failure.self) { try machine.files.rules() }
+        let large = #expect(throws: RegistriesConf.Failure.self) { try machine.files.content() }
         #expect(large?.reason == "it has more than 1048576 bytes")
         machine.environment["CONTAINERS_REGISTRIES_CONF"] = "/dev/null"
-        #expect(try machine.files.rules().isEmpty)
+        #expect(try machine.files.content().rules.isEmpty)
     }
 }

@@ -1,3 +1,4 @@
+import RegistryClient
 import TestSupport
 import Testing
 
@@ -14,7 +15,7 @@ import Testing
     ) throws -> [String] {
         let rules = MirrorRules(
             named: try mirrors.map { try RegistryMirror(parsing: $0) },
-            rules: try RegistriesConf.rules(in: Array(text.utf8), path: "r.conf")
+            rules: try RegistriesConf.content(of: Array(text.utf8), path: "r.conf").rules
         )
         return try rules.origin(of: try Reference(parsing: reference)).places.map {
             "\($0.repository)\($0.isInsecure ? " insecure" : "")\($0.isMirror ? "" : ".")"
@@ -80,6 +81,19 @@ import Testing
         location = "tags.io"
         pull-from-mirror = "tag-only"
         """
+    private static let images = """
+        [[registry]]
+        prefix = "a.io"
+        location = "c.io"
+        [[registry]]
+        prefix = "a.io/app:1"
+        location = "b.io/x:1"
+        [[registry.mirror]]
+        location = "m.io/one:1"
+        [[registry]]
+        prefix = "a.io/app@\(digest)"
+        location = "d.io/app@\(digest)"
+        """
     private static let digestOnly = """
         [[registry]]
         location = "a.io"
@@ -123,6 +137,12 @@ import Testing
         Row("for both", uses, "a.io/app:1@\(digest)", ["all.io/app", "digests.io/app", "a.io/app."]),
         Row("for digests alone, a tag", digestOnly, "a.io/app:1", ["a.io/app."]),
         Row("for digests alone, a digest", digestOnly, "a.io/app@\(digest)", ["m.io/app", "a.io/app."]),
+        Row("an image by its tag", images, "a.io/app:1", ["m.io/one", "b.io/x."]),
+        Row("and with a digest besides", images, "a.io/app:1@\(digest)", ["m.io/one", "b.io/x."]),
+        Row("another tag", images, "a.io/app:12", ["c.io/app."]),
+        Row("no tag", images, "a.io/app", ["c.io/app."]),
+        Row("an image by its digest", images, "a.io/app@\(digest)", ["d.io/app."]),
+        Row("an image beneath", images, "a.io/app/sub:1", ["c.io/app/sub."]),
         Row(
             "an insecure source",
             "[[registry]]\nlocation = \"a.io/\"\ninsecure = true",
@@ -205,7 +225,13 @@ import Testing
             "the location \"https://a.io\" cannot be used: it is written without"
         ),
         ("[[registry]]\nlocation = \"a.io/B\"", "the location \"a.io/B\" cannot be used"),
-        ("[[registry]]\nlocation = \"a.io\"\nprefix = \"b.io/app:1\"", "the prefix \"b.io/app:1\" cannot be used"),
+        (
+            "[[registry]]\nlocation = \"a.io\"\nprefix = \"b.io/app:1\"",
+            "the location \"a.io\" cannot be used: the prefix ends with :1, and it does not"
+        ),
+        ("[[registry]]\nlocation = \"a.io:1\"\nprefix = \"b.io/app:-1\"", "the prefix \"b.io/app:-1\" cannot be used"),
+        ("credential-helpers = \"a\"", "credential-helpers is no list of texts"),
+        ("credential-helpers = [\"a\", 1]", "credential-helpers is no list of texts"),
         ("[[registry]]\nprefix = \"*.a.io/b\"", "the prefix \"*.a.io/b\" is not *. and a domain"),
         ("[[registry]]\nprefix = \"*.a.io:5000\"", "the prefix \"*.a.io:5000\" is not *. and a domain"),
         ("[[registry]]\nprefix = \"b.*.io\"\nlocation = \"c.io\"", "the prefix \"b.*.io\" cannot be used"),
@@ -249,11 +275,33 @@ import Testing
         ("a = {b = 1}\n[a]", "line 2: \"a\" is there twice"),
         ("a = [{b = 1}]\n[[a]]", "line 2: \"a\" is there twice"),
         ("a.b = 1\n\n[[a.b]]", "line 3: \"b\" is there twice"),
+        ("[[a]]\nb = 1\n[a]", "line 3: \"a\" is there twice"),
+        ("a.b = 1\n[a]", "line 2: \"a\" is there twice"),
+        ("[a.b]\n[a]\nb.c = 1", "line 3: \"b\" is there twice"),
+        ("[[a.b]]\n[a]\nb.c = 1", "line 3: \"b\" is there twice"),
     ])
     func `a file that cannot be used is told with its place`(text: String, reason: String) throws {
         let error = #expect(throws: RegistriesConf.Failure.self) { try Self.places(text, "a.io/app:1") }
         #expect(error?.description.hasPrefix("reading the mirrors in r.conf: ") == true)
         #expect(error?.reason.contains(reason) == true, "\(error?.reason ?? "")")
+    }
+
+    @Test func `tables that are begun elsewhere go on`() throws {
+        let text =
+            "a.b.c = 1\na.b.d = 2\n[a.b.e]\nf = 1\n[x.y]\nz = 1\n[x]\nw = 1\n[[l]]\n[l.m]\nn = 1\n[[l]]\n[l.m]\nn = 2"
+        #expect(try Self.places(text, "a.io/app:1") == ["a.io/app."])
+    }
+
+    @Test func `credential helpers are in the order in which they are asked`() throws {
+        func helpers(_ text: String) throws -> CredentialHelpers {
+            let content = try RegistriesConf.content(of: Array(text.utf8), path: "r.conf")
+            return .init(content.credentialHelpers ?? [])
+        }
+        #expect(try helpers("") == .init())
+        #expect(try helpers("credential-helpers = []") == .init())
+        let both = try helpers("credential-helpers = [\"a\", 'containers-auth.json', \"b\"]")
+        #expect(both == .init(["a", "containers-auth.json", "b"]))
+        #expect(try helpers("credential-helpers = [\"a\"]") != both)
     }
 
     /// Texts in all their forms, each of which means `m.io/a`.
@@ -272,13 +320,15 @@ import Testing
         for bytes in [[0xFF, 0xFE], Array(String(repeating: "[", count: 100_000).utf8), Array("a = \u{1b}[2J".utf8)] {
             let bytes: [UInt8] = bytes
             let error = #expect(throws: RegistriesConf.Failure.self) {
-                try RegistriesConf.rules(in: bytes, path: "r.conf")
+                try RegistriesConf.content(of: bytes, path: "r.conf")
             }
             #expect(error?.description.unicodeScalars.contains { $0.value < 32 } == false)
         }
         let many = Array(String(repeating: "[[a]]\n[a.b]\n", count: 80_000).utf8)
-        #expect(try RegistriesConf.rules(in: many, path: "r.conf").isEmpty)
+        #expect(try RegistriesConf.content(of: many, path: "r.conf").rules.isEmpty)
         let deep = "a = " + String(repeating: "[", count: 50_000)
-        #expect(throws: RegistriesConf.Failure.self) { try RegistriesConf.rules(in: Array(deep.utf8), path: "r.conf") }
+        #expect(throws: RegistriesConf.Failure.self) {
+            try RegistriesConf.content(of: Array(deep.utf8), path: "r.conf")
+        }
     }
 }

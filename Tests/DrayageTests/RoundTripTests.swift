@@ -27,6 +27,9 @@ import Testing
             ("untyped/image", try builder.image(saysMediaType: false)),
             ("untyped/index", try builder.index(of: [builder.image()], saysMediaType: false)),
             ("chart", try builder.artifact()),
+            ("inline", try builder.bareArtifact()), ("inline/index", try builder.index(of: [builder.bareArtifact()])),
+            ("wasm", try builder.artifact(payload: [0, 97, 115, 109], type: "application/wasm")),
+            ("policy", try builder.artifact(payload: Array("{}".utf8), type: "application/vnd.cncf.openpolicyagent")),
             ("deep/path/of/a/repository", try builder.image()),
         ]
         for (repository, image) in images { try source.storage.add(image, repository: repository, tag: "v1.0") }

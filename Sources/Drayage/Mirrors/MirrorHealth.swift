@@ -3,20 +3,34 @@ import Synchronization
 
 /// Asks places in their order, and remembers which mirrors are of no use.
 final class MirrorHealth: Sendable {
-    private struct Mirror {
-        /// The first failure, and the first that says more than that something is not there.
-        var failure: RegistryError?
-        var trouble: RegistryError?
-        var troubleCount = 0
+    /// What is known of a host, or of a location there.
+    private struct Health {
         /// The failures in a row that another question would meet as well.
         var streak = 0
-        var isDown = false
+        /// Why it is not asked any more.
+        var final: RegistryError?
+    }
+
+    /// What failed at a location otherwise than by not being there.
+    private struct Trouble {
+        let first: RegistryError
+        var count = 1
+    }
+
+    private struct State {
+        var hosts: [String: Health] = [:]
+        var locations: [RegistryNamespace: Health] = [:]
+        var troubles: [RegistryNamespace: Trouble] = [:]
+
+        func final(_ place: Place, _ name: RegistryNamespace) -> RegistryError? {
+            hosts[place.repository.registry]?.final ?? locations[name]?.final
+        }
     }
 
     /// As often a mirror may keep us waiting in vain before it is not asked any more.
     private static let streakLimit = 4
 
-    private let mirrors = Mutex<[String: Mirror]>([:])
+    private let state = Mutex(State())
 
     /// Asks one place after the other until one has what is asked for.
     ///
@@ -29,7 +43,7 @@ final class MirrorHealth: Sendable {
     func ask<Answer>(_ places: [Place], _ question: (Place) async throws -> Answer) async throws -> Answer {
         var failures = PlaceFailures()
         for place in places {
-            if let known = known(of: place) {
+            if let known = finalFailure(of: place) {
                 failures.note(known, at: place)
                 continue
             }
@@ -46,40 +60,51 @@ final class MirrorHealth: Sendable {
     }
 
     /// Why a mirror is not asked any more.
-    private func known(of place: Place) -> RegistryError? {
-        guard place.isMirror else { return nil }
-        return mirrors.withLock { mirrors in
-            mirrors[place.repository.registry].flatMap { $0.isDown ? $0.failure : nil }
-        }
+    func finalFailure(of place: Place) -> RegistryError? {
+        guard let name = place.mirror else { return nil }
+        return state.withLock { $0.final(place, name) }
     }
 
-    private func note(_ error: RegistryError?, of place: Place) {
-        guard place.isMirror else { return }
-        mirrors.withLock { mirrors in
-            var mirror = mirrors[place.repository.registry] ?? Mirror()
-            defer { mirrors[place.repository.registry] = mirror }
+    /// Takes note of how a question to a place ended.
+    func note(_ error: RegistryError?, of place: Place) {
+        guard let name = place.mirror else { return }
+        let host = place.repository.registry
+        state.withLock { state in
             guard let error else {
-                mirror.streak = 0
+                state.hosts[host]?.streak = 0
+                state.locations[name]?.streak = 0
                 return
             }
-            mirror.streak = error.keepsWaiting ? mirror.streak + 1 : 0
-            if error.concernsWholeRegistry || mirror.streak >= Self.streakLimit {
-                mirror.isDown = true
-                mirror.failure = error
+            // A connection is the host's; what a host answers is about a part of it, perhaps another's registry behind it.
+            if error.isOfHost {
+                Self.count(error, isFinal: error.concernsWholeRegistry, in: &state.hosts[host, default: Health()])
+            } else {
+                state.hosts[host]?.streak = 0
+                Self.count(error, isFinal: false, in: &state.locations[name, default: Health()])
             }
             // A mirror need not have everything.
             guard error.code != .notFound else { return }
-            mirror.trouble = mirror.trouble ?? error
-            mirror.troubleCount += 1
+            guard state.troubles[name] == nil else {
+                state.troubles[name]?.count += 1
+                return
+            }
+            state.troubles[name] = Trouble(first: error)
         }
+    }
+
+    private static func count(_ error: RegistryError, isFinal: Bool, in health: inout Health) {
+        health.streak = error.keepsWaiting ? health.streak + 1 : 0
+        if isFinal || health.streak >= streakLimit { health.final = error }
     }
 
     /// A line about each mirror that failed otherwise than by not having something.
     var notes: [String] {
-        mirrors.withLock { $0 }.sorted { $0.key < $1.key }.compactMap { registry, mirror in
-            guard let error = mirror.trouble else { return nil }
-            let rest = mirror.isDown ? "it was not asked any more" : Self.count(mirror.troubleCount - 1)
-            return "the mirror \(registry) failed: \(error)" + (rest.map { "; \($0)" } ?? "")
+        state.withLock { state in
+            state.troubles.sorted { $0.key.description < $1.key.description }.map { name, trouble in
+                let isDown = (state.hosts[name.registry]?.final ?? state.locations[name]?.final) != nil
+                let rest = isDown ? "it was not asked any more" : Self.count(trouble.count - 1)
+                return "the mirror \(name) failed: \(trouble.first)" + (rest.map { "; \($0)" } ?? "")
+            }
         }
     }
 
@@ -87,6 +112,9 @@ final class MirrorHealth: Sendable {
 }
 
 extension RegistryError {
+    /// Whether it is about the connection, and not what was answered.
+    fileprivate var isOfHost: Bool { concernsWholeRegistry || code == .timeout || code == .connectionLost }
+
     /// Whether it took waits, or a busy registry, to find out, so that the next question may fare as badly.
     fileprivate var keepsWaiting: Bool {
         switch code {
@@ -100,14 +128,14 @@ extension RegistryError {
 private struct PlaceFailures {
     private var source: RegistryError?
     private var mirrors: [RegistryError] = []
-    private var registries: Set<String> = []
+    private var names: Set<RegistryNamespace> = []
 
     mutating func note(_ error: RegistryError, at place: Place) {
-        if !place.isMirror {
+        if let name = place.mirror {
+            if names.insert(name).inserted { mirrors.append(error) }
+        } else {
             // Another repository might have had it; what is told is why the first did not.
             source = source ?? error
-        } else if registries.insert(place.repository.registry).inserted {
-            mirrors.append(error)
         }
     }
 

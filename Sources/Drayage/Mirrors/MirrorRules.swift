@@ -14,10 +14,11 @@ struct MirrorRules: Sendable {
         let repository = reference.repository
         let own = try named.compactMap { mirror in
             try mirror.prefix.remainder(of: repository).map {
-                Place(try Self.map(reference, to: mirror.location, $0, by: "--mirror \(mirror)"), isMirror: true)
+                let mapped = try Self.map(reference, to: mirror.location, $0, by: "--mirror \(mirror)")
+                return Place(mapped, mirror: mirror.location)
             }
         }
-        guard let (rule, remainder) = rule(for: repository) else {
+        guard let (rule, remainder) = rule(for: reference) else {
             return Origin(mirrors: own, source: Place(repository))
         }
         guard !rule.isBlocked else {
@@ -25,16 +26,16 @@ struct MirrorRules: Sendable {
         }
         let mirrors = try rule.mirrors.filter { $0.use.includes(reference) }.map { mirror in
             let mapped = try Self.map(reference, to: mirror.location, remainder, by: rule.path)
-            return Place(mapped, isMirror: true, isInsecure: mirror.isInsecure)
+            return Place(mapped, mirror: mirror.location, isInsecure: mirror.isInsecure)
         }
         let source = try rule.location.map { try Self.map(reference, to: $0, remainder, by: rule.path) }
         return Origin(mirrors: own + mirrors, source: Place(source ?? repository, isInsecure: rule.isInsecure))
     }
 
-    private func rule(for repository: Repository) -> (RegistryRule, remainder: Substring)? {
+    private func rule(for reference: Reference) -> (RegistryRule, remainder: Substring)? {
         var best: (rule: RegistryRule, remainder: Substring)?
         for rule in rules {
-            guard let remainder = rule.prefix.remainder(of: repository) else { continue }
+            guard let remainder = rule.prefix.remainder(of: reference) else { continue }
             if best.map({ $0.rule.prefix.isLess(than: rule.prefix) }) ?? true { best = (rule, remainder) }
         }
         return best
@@ -57,9 +58,12 @@ struct MirrorRules: Sendable {
 /// Where each of a number of references is asked for.
 struct Routes: Sendable {
     private let origins: [Reference: Result<Origin, any Error>]
+    /// The credential helpers that the files name.
+    let credentialHelpers: CredentialHelpers
 
     /// Finds the places of references.
-    init(_ references: [Reference], rules: MirrorRules) {
+    init(_ references: [Reference], rules: MirrorRules, credentialHelpers: CredentialHelpers = .init()) {
+        self.credentialHelpers = credentialHelpers
         var origins: [Reference: Result<Origin, any Error>] = [:]
         for reference in references { origins[reference] = Result { try rules.origin(of: reference) } }
         self.origins = origins
@@ -74,13 +78,11 @@ struct Routes: Sendable {
 
     private var places: [Place] { origins.values.flatMap { (try? $0.get())?.places ?? [] } }
 
-    /// Tells a client of the hosts that will be asked, of those whose certificates are not verified, and of those that only
-    /// stand in for others.
+    /// Tells a client of the hosts that will be asked, and of those whose certificates are not verified.
     func apply(to configuration: inout RegistryClient.Configuration) {
-        let (places, sources) = (places, Set(places.filter { !$0.isMirror }.map(\.repository.registry)))
+        let places = places
         // A certificate is a host's, whatever is asked for there.
         configuration.insecureRegistries += Set(places.filter(\.isInsecure).map(\.repository.registry)).sorted()
         configuration.registries = Set(places.map(\.repository.registry))
-        configuration.mirrors = configuration.registries.subtracting(sources)
     }
 }

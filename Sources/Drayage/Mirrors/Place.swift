@@ -1,16 +1,24 @@
+import RegistryClient
+
 /// A repository where something may be had.
 struct Place: Hashable, Sendable {
     let repository: Repository
-    /// Whether it stands in for the repository that is meant.
-    let isMirror: Bool
+    /// The mirror that it belongs to; nil where it is the repository that is meant.
+    let mirror: RegistryNamespace?
     /// Whether its certificate is not verified.
     let isInsecure: Bool
 
-    init(_ repository: Repository, isMirror: Bool = false, isInsecure: Bool = false) {
+    /// Whether it stands in for the repository that is meant.
+    var isMirror: Bool { mirror != nil }
+
+    init(_ repository: Repository, mirror: RegistryNamespace? = nil, isInsecure: Bool = false) {
         self.repository = repository
-        self.isMirror = isMirror
+        self.mirror = mirror
         self.isInsecure = isInsecure
     }
+
+    /// The client by which it is asked.
+    func client(_ client: RegistryClient) -> RegistryClient { isMirror ? client.forMirrors : client }
 }
 
 /// The places of one repository, in the order in which they are asked: mirrors, and at the end where it is.
@@ -22,6 +30,11 @@ struct Origin: Hashable, Sendable {
         var known: Set<Repository> = [source.repository]
         places = mirrors.filter { known.insert($0.repository).inserted } + [source]
     }
+
+    private init() { places = [] }
+
+    /// Of what is at hand: nobody is asked.
+    static let nowhere = Origin()
 }
 
 extension [Origin] {

@@ -17,11 +17,19 @@ enum RegistriesConf {
         var description: String { "reading the mirrors in \(path): \(reason)".printable }
     }
 
+    /// What a file says.
+    struct Content {
+        /// The rules in the file's order.
+        var rules: [RegistryRule] = []
+        /// The credential helpers; nil where it says nothing of them.
+        var credentialHelpers: [String]?
+    }
+
     /// Reads a file.
     ///
     /// - Throws: ``Failure``.
-    static func rules(inFile path: String) throws(Failure) -> [RegistryRule] {
-        try rules(in: bytes(ofFile: path), path: path)
+    static func content(ofFile path: String) throws(Failure) -> Content {
+        try content(of: bytes(ofFile: path), path: path)
     }
 
     private static func bytes(ofFile path: String) throws(Failure) -> [UInt8] {
@@ -45,18 +53,27 @@ enum RegistriesConf {
     /// - Parameters:
     ///   - bytes: the bytes.
     ///   - path: what errors call it.
-    /// - Returns: the rules in the file's order.
+    /// - Returns: what they say.
     /// - Throws: ``Failure``.
-    static func rules(in bytes: [UInt8], path: String) throws(Failure) -> [RegistryRule] {
+    static func content(of bytes: [UInt8], path: String) throws(Failure) -> Content {
         let document = try table(bytes, path: path)
         if document["registries"] != nil {
             let reason = "it is in the old form, with [registries.…]; write it with [[registry]]"
             throw Failure(path: path, reason: reason)
         }
-        guard let list = document["registry"] else { return [] }
-        return try tables(list, "registry", path).enumerated().map { number, entry throws(Failure) in
-            try Entry(table: entry, name: "[[registry]] \(number + 1)", path: path).rule()
+        var content = Content()
+        if let value = document["credential-helpers"] {
+            guard let names = value.texts else {
+                throw Failure(path: path, reason: "credential-helpers is no list of texts")
+            }
+            content.credentialHelpers = names
         }
+        if let list = document["registry"] {
+            content.rules = try tables(list, "registry", path).enumerated().map { number, entry throws(Failure) in
+                try Entry(table: entry, name: "[[registry]] \(number + 1)", path: path).rule()
+            }
+        }
+        return content
     }
 
     private static func table(_ bytes: [UInt8], path: String) throws(Failure) -> TOMLTable {
@@ -88,18 +105,23 @@ private struct Entry {
 
     /// What a `[[registry]]` says.
     func rule() throws(RegistriesConf.Failure) -> RegistryRule {
-        let location = try namespace("location")
-        let prefix = try prefix() ?? location.map { .namespace($0) }
-        guard let prefix else { throw failure("it has neither a prefix nor a location") }
+        let image = try image()
+        let location = try namespace("location", without: image?.suffix)
+        let named = if let image { image.prefix } else { try prefix() }
+        guard let prefix = named ?? location.map({ .namespace($0) }) else {
+            throw failure("it has neither a prefix nor a location")
+        }
         let isBlocked = try flag("blocked") ?? false
-        if case .namespace = prefix, location == nil { throw failure("it has no location") }
+        if location == nil {
+            guard case .subdomains = prefix else { throw failure("it has no location") }
+        }
         guard table["pull-from-mirror"] == nil else { throw failure("pull-from-mirror is for a mirror") }
         let digestOnly = try flag("mirror-by-digest-only") ?? false
         var mirrors: [RegistryRule.Mirror] = []
         if let list = table["mirror"] {
             for (number, mirror) in try RegistriesConf.tables(list, "\(name): mirror", path).enumerated() {
                 let entry = Entry(table: mirror, name: "\(name): mirror \(number + 1)", path: path)
-                mirrors.append(try entry.mirror(digestOnly: digestOnly))
+                mirrors.append(try entry.mirror(digestOnly: digestOnly, without: image?.suffix))
             }
         }
         return RegistryRule(
@@ -112,8 +134,9 @@ private struct Entry {
         )
     }
 
-    private func mirror(digestOnly: Bool) throws(RegistriesConf.Failure) -> RegistryRule.Mirror {
-        guard let location = try namespace("location") else { throw failure("it has no location") }
+    private func mirror(digestOnly: Bool, without suffix: String?) throws(RegistriesConf.Failure) -> RegistryRule.Mirror
+    {
+        guard let location = try namespace("location", without: suffix) else { throw failure("it has no location") }
         let text = try text("pull-from-mirror")
         guard !digestOnly || text == nil else {
             throw failure("pull-from-mirror and the registry's mirror-by-digest-only exclude each other")
@@ -128,6 +151,17 @@ private struct Entry {
         )
     }
 
+    /// The prefix where it is a whole reference: a repository with a tag or a digest.
+    private func image() throws(RegistriesConf.Failure) -> (prefix: RegistryRule.Prefix, suffix: String)? {
+        guard let text = try text("prefix"), let slash = text.lastIndex(of: "/"),
+            let mark = text[slash...].firstIndex(where: { $0 == ":" || $0 == "@" })
+        else { return nil }
+        guard let reference = try? Reference(parsing: text) else {
+            throw failure("the prefix \"\(text)\" cannot be used: it is no reference")
+        }
+        return (.image(reference), String(text[mark...]))
+    }
+
     private func prefix() throws(RegistriesConf.Failure) -> RegistryRule.Prefix? {
         guard let text = try text("prefix"), text.hasPrefix("*.") else {
             return try namespace("prefix").map { .namespace($0) }
@@ -139,10 +173,25 @@ private struct Entry {
         return .subdomains("." + domain)
     }
 
-    private func namespace(_ key: String) throws(RegistriesConf.Failure) -> RegistryNamespace? {
+    /// A namespace.
+    ///
+    /// - Parameters:
+    ///   - key: its name.
+    ///   - suffix: the tag or the digest that it must end with; nil for none.
+    /// - Returns: the namespace; nil where there is none.
+    /// - Throws: ``RegistriesConf/Failure`` where it cannot be used.
+    private func namespace(
+        _ key: String,
+        without suffix: String? = nil
+    ) throws(RegistriesConf.Failure) -> RegistryNamespace? {
         guard let text = try text(key) else { return nil }
+        guard text.hasSuffix(suffix ?? "") else {
+            throw failure(
+                "the \(key) \"\(text)\" cannot be used: the prefix ends with \(suffix ?? ""), and it does not"
+            )
+        }
         do {
-            return try RegistryNamespace(parsing: text)
+            return try RegistryNamespace(parsing: String(text.dropLast((suffix ?? "").count)))
         } catch {
             let reason =
                 text.contains("://")

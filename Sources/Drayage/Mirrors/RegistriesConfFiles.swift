@@ -10,28 +10,35 @@ struct RegistriesConfFiles: Sendable {
     /// The folder of the machine's own files.
     let systemFolder: String
 
-    /// The rules of all files, a later one instead of an earlier one with the same prefix.
+    /// What all files say: a later rule instead of an earlier one with the same prefix, and the last list of helpers.
     ///
     /// - Throws: ``RegistriesConf/Failure`` for a file that cannot be used.
-    func rules() throws(RegistriesConf.Failure) -> [RegistryRule] {
+    func content() throws(RegistriesConf.Failure) -> RegistriesConf.Content {
+        var content = RegistriesConf.Content()
         var rules: [RegistryRule.Prefix: RegistryRule] = [:]
         for path in try paths() {
-            for rule in try RegistriesConf.rules(inFile: path) { rules[rule.prefix] = rule }
+            let file = try RegistriesConf.content(ofFile: path)
+            for rule in file.rules { rules[rule.prefix] = rule }
+            content.credentialHelpers = file.credentialHelpers ?? content.credentialHelpers
         }
-        return rules.values.sorted { $0.prefix.description < $1.prefix.description }
+        content.rules = rules.values.sorted { $0.prefix.description < $1.prefix.description }
+        return content
     }
 
     /// The files, in the order in which they are read.
     ///
-    /// The file that the environment names is all there is. Otherwise the user's own file stands for the machine's files;
-    /// where there is none, the machine's come first, and the user's drop-ins after them.
+    /// The user's own file stands for the machine's files; where there is none, the machine's come first, and the user's
+    /// drop-ins after them. The file that the environment names stands for the machine's own, and podman reads the
+    /// drop-ins of both all the same.
     ///
     /// Spec: containers-registries.conf.d(5) "CONFIGURATION PRECEDENCE".
     ///
     /// - Throws: ``RegistriesConf/Failure`` for a folder that cannot be read.
     func paths() throws(RegistriesConf.Failure) -> [String] {
-        if let path = environment.value(of: Self.variable) { return [path] }
         let userFolder = environment.settingsFolder.map { $0 + "/containers" }
+        if let path = environment.value(of: Self.variable) {
+            return [path] + (try dropIns(in: systemFolder)) + (try dropIns(in: userFolder))
+        }
         if let file = userFolder.map({ "\($0)/\(Self.name)" }), FileManager.default.fileExists(atPath: file) {
             return [file] + (try dropIns(in: userFolder))
         }

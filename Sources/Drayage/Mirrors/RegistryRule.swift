@@ -2,9 +2,11 @@
 ///
 /// Spec: containers-registries.conf(5) "NAMESPACED [[registry]] SETTINGS".
 struct RegistryRule: Hashable, Sendable {
-    /// Which repositories it is about.
+    /// Which references it is about.
     enum Prefix: Hashable, Sendable, CustomStringConvertible {
         case namespace(RegistryNamespace)
+        /// One image, by its tag or its digest.
+        case image(Reference)
         /// Every host that ends with this, which begins with a dot.
         case subdomains(String)
 
@@ -12,14 +14,20 @@ struct RegistryRule: Hashable, Sendable {
         var description: String {
             switch self {
             case .namespace(let namespace): namespace.description
+            case .image(let reference): reference.description
             case .subdomains(let suffix): "*" + suffix
             }
         }
 
-        /// What follows it in the name of a repository; nil where the repository does not begin with it.
-        func remainder(of repository: Repository) -> Substring? {
+        /// What follows it in the name of a repository; nil where the reference does not begin with it.
+        func remainder(of reference: Reference) -> Substring? {
+            let repository = reference.repository
             switch self {
             case .namespace(let namespace): return namespace.remainder(of: repository)
+            case .image(let image):
+                let isMeant =
+                    image.digest == nil ? reference.tag == image.tag : reference.description == image.description
+                return repository == image.repository && isMeant ? "" : nil
             case .subdomains(let suffix):
                 let host = repository.registry.prefix { $0 != ":" }
                 return host.hasSuffix(suffix) ? repository.path[...] : nil
@@ -31,8 +39,9 @@ struct RegistryRule: Hashable, Sendable {
         /// A host is more than the end of one, however long that is.
         func isLess(than other: Prefix) -> Bool {
             switch (self, other) {
-            case (.subdomains, .namespace): true
-            case (.namespace, .subdomains): false
+            case (.subdomains, .subdomains): description.utf8.count < other.description.utf8.count
+            case (.subdomains, _): true
+            case (_, .subdomains): false
             default: description.utf8.count < other.description.utf8.count
             }
         }

@@ -15,6 +15,13 @@ enum TOMLValue {
         return tables.count == values.count ? tables : nil
     }
 
+    /// The texts of a list of nothing else.
+    var texts: [String]? {
+        guard case .list(let values) = self else { return nil }
+        let texts = values.compactMap { value in if case .text(let text) = value { text } else { nil } }
+        return texts.count == values.count ? texts : nil
+    }
+
     /// The table at the end of a list.
     fileprivate var lastTable: TOMLTable? {
         guard case .list(let values) = self, case .table(let last) = values.last else { return nil }
@@ -27,6 +34,8 @@ final class TOMLTable {
     fileprivate(set) var values: [String: TOMLValue] = [:]
     /// Whether a header or a value has made it, so that no other may.
     fileprivate var isDefined = false
+    /// Whether names with dots have made it, which may go on with it.
+    fileprivate var isDotted = false
     /// Whether it is a value, to which nothing is added.
     fileprivate var isClosed = false
 
@@ -86,26 +95,30 @@ struct TOMLDocument {
                 guard case .list(let values) = known, known.lastTable?.isClosed == false else { throw twice(name) }
                 list = values
             }
+            new.isDefined = true
             list.append(.table(new))
             table.values[name] = .list(list)
             return new
         }
         let new = try descend(to: name, from: table)
-        guard !new.isDefined else { throw twice(name) }
+        guard !new.isDefined, !new.isDotted else { throw twice(name) }
         new.isDefined = true
         return new
     }
 
     /// The table of a name in another, made where there is none; of a list it is the last.
-    private func descend(to name: String, from table: TOMLTable) throws(TOMLError) -> TOMLTable {
+    private func descend(to name: String, from table: TOMLTable, dotted: Bool = false) throws(TOMLError) -> TOMLTable {
         let inner: TOMLTable
         switch table.values[name] {
         case nil:
             inner = TOMLTable()
+            inner.isDotted = dotted
             table.values[name] = .table(inner)
-        case .table(let known): inner = known
+        case .table(let known):
+            guard !dotted || known.isDotted else { throw twice(name) }
+            inner = known
         case .some(let value):
-            guard let last = value.lastTable else { throw twice(name) }
+            guard !dotted, let last = value.lastTable else { throw twice(name) }
             inner = last
         }
         guard !inner.isClosed else { throw twice(name) }
@@ -121,7 +134,7 @@ struct TOMLDocument {
         scanner.skipBlanks()
         let value = try value(depth: depth)
         var table = table
-        for name in path.dropLast() { table = try descend(to: name, from: table) }
+        for name in path.dropLast() { table = try descend(to: name, from: table, dotted: true) }
         guard table.values.updateValue(value, forKey: name) == nil else { throw twice(name) }
     }
 

@@ -107,28 +107,6 @@ struct KeepSet {
     }
 }
 
-/// A tag that is named after the digest that it belongs to.
-enum AttachmentTag {
-    /// The digest, as far as a tag can hold it: `sha256-<hex>`, the hex cut off after 64 digits.
-    ///
-    /// Spec: distribution "Referrers Tag Schema". Cosign's tags have the same name with `.sig`, `.att` or `.sbom` after it.
-    struct Key: Hashable {
-        private let text: Substring
-
-        init(_ digest: Digest) { text = "\(digest.algorithm.rawValue)-\(digest.hex.prefix(64))" }
-
-        /// The digest that a tag is named after; nil where it is a tag of any other kind.
-        init?(of tag: Tag) {
-            let name = tag.description.prefix { $0 != "." }
-            let parts = name.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, Digest.Algorithm(rawValue: String(parts[0])) != nil, parts[1].utf8.count == 64,
-                parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-            else { return nil }
-            text = name
-        }
-    }
-}
-
 extension RegistryContents.Repository {
     /// Whether it has a manifest, readable or not.
     func has(_ digest: Digest) -> Bool { manifests[digest] != nil || damagedManifests.contains(digest) }

@@ -126,9 +126,9 @@ struct PrunePlanner {
     private func keepByRule(_ keeping: inout KeepSet) throws {
         let regexes = try requirement.tagRegexes()
         for (index, repository) in keeping.contents.repositories.enumerated() {
-            for (pattern, regex) in regexes {
-                for tag in repository.allTags where tag.description.contains(regex) {
-                    keeping.keep(tag, in: index, because: "matches \(pattern)")
+            for regex in regexes {
+                for tag in try regex.matches(among: repository.allTags) {
+                    keeping.keep(tag, in: index, because: "matches \(regex)")
                 }
             }
             guard let count = requirement.newestCount else { continue }

@@ -32,28 +32,26 @@ public struct PruneRequirement: Sendable {
         guard newestCount.map({ $0 > 0 }) ?? true else {
             throw DrayageError(.usage, "of the newest images at least one must stay")
         }
-        for pattern in tagPatterns { _ = try Self.regex(pattern) }
+        _ = try Self.regexes(tagPatterns)
         self.images = images
         self.newestCount = newestCount
         self.tagPatterns = tagPatterns
         self.repositoryGlobs = repositoryGlobs
     }
 
-    /// The expressions, ready to be matched.
-    func tagRegexes() throws -> [(pattern: String, regex: Regex<AnyRegexOutput>)] {
-        try tagPatterns.map { ($0, try Self.regex($0)) }
-    }
+    /// The expressions.
+    func tagRegexes() throws -> [TagRegex] { try Self.regexes(tagPatterns) }
 
     /// Whether a repository may be touched.
     func mayTouch(_ repository: RepositoryPath) -> Bool {
         repositoryGlobs.isEmpty || repositoryGlobs.contains { $0.matches(repository) }
     }
 
-    private static func regex(_ pattern: String) throws -> Regex<AnyRegexOutput> {
+    private static func regexes(_ patterns: [String]) throws -> [TagRegex] {
         do {
-            return try Regex(pattern)
-        } catch {
-            throw DrayageError(.usage, "\"\(pattern)\" is no regular expression", underlying: error)
+            return try patterns.map { try TagRegex(parsing: $0) }
+        } catch let error as TagRegexError {
+            throw DrayageError(.usage, error.description)
         }
     }
 }
