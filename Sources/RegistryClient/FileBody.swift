@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Glibc
 import NIOCore
+import Synchronization
 
 /// The body of an upload, taken from a range of a file piece by piece: the next piece when the last has been written.
 struct FileBody: Sendable {
@@ -20,6 +21,8 @@ struct FileBody: Sendable {
     let handle: NIOFileHandle?
     /// How long a piece may take: the connection's own write time-out rests while the peer takes nothing.
     let pieceTimeout: TimeAmount
+    /// Says when a piece has been written.
+    let turns: WriteTurns
     /// Hears how many bytes have been written so far.
     let sent: @Sendable (Int64) -> Void
 
@@ -53,16 +56,20 @@ struct FileBody: Sendable {
         do {
             let data = try piece(range.offset + position, length)
             let timer = loop.scheduleTask(in: pieceTimeout) { done.fail(HTTPClientError.writeTimeout) }
-            writer.write(data).whenComplete { result in
+            turns.wait { result in
                 timer.cancel()
                 switch result {
                 case .success:
                     sent(position + length)
-                    sendNext(position + length, through: writer, on: loop, done: done)
+                    // The connection is still at it, and would be told of two full buffers without an empty one between.
+                    loop.execute { sendNext(position + length, through: writer, on: loop, done: done) }
                 case .failure(let error):
                     done.fail(error)
                 }
             }
+            // Its success says no more than that more is taken. A connection that has a refusal by now takes it, drops it,
+            // and would fail for want of it at the end, before the rest of the refusal has come.
+            writer.write(data).whenFailure { turns.end($0) }
         } catch {
             done.fail(error)
         }
@@ -93,5 +100,26 @@ struct FileBody: Sendable {
             guard count > 0 else { throw ReadError(offset: position, code: 0) }
         }
         return buffer
+    }
+}
+
+/// Tells the body of a request that what it has given last has been written, so that the next may follow.
+final class WriteTurns: Sendable {
+    private let waiting = Mutex<(@Sendable (Result<Void, any Error>) -> Void)?>(nil)
+
+    /// Calls once, when what is written next has been written, or never will be.
+    func wait(_ next: @escaping @Sendable (Result<Void, any Error>) -> Void) { waiting.withLock { $0 = next } }
+
+    /// What was given has been written.
+    func goOn() { take()?(.success(())) }
+
+    /// Nothing more is written.
+    func end(_ error: any Error) { take()?(.failure(error)) }
+
+    private func take() -> (@Sendable (Result<Void, any Error>) -> Void)? {
+        waiting.withLock { waiting in
+            defer { waiting = nil }
+            return waiting
+        }
     }
 }

@@ -83,7 +83,9 @@ final class HTTPTransport: Sendable {
         let file = try Self.file(for: request, context: context)
         let sent = SentCount(of: request.body)
         do {
-            let message = try message(for: request, file: file, over: route, sent: sent)
+            let message = try message(for: request, file: file, over: route, turns: delegate.turns, sent: sent)
+            // A body that still waits is nobody's then.
+            defer { delegate.turns.end(CancellationError()) }
             var response = try await clients.withPair(for: route) { pair in
                 try await execute(message, request.body.isBlob ? pair.upload : pair.ordinary, delegate)
             }
@@ -182,6 +184,7 @@ final class HTTPTransport: Sendable {
         for request: HTTPRequest,
         file: NIOFileHandle?,
         over route: Route,
+        turns: WriteTurns,
         sent: SentCount
     ) throws -> HTTPClient.Request {
         let body: HTTPClient.Body? =
@@ -199,7 +202,7 @@ final class HTTPTransport: Sendable {
                 }
             case .file(let range, let hear):
                 .stream(contentLength: range.byteCount) { [writeTimeout] writer in
-                    let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout) {
+                    let body = FileBody(range: range, handle: file, pieceTimeout: writeTimeout, turns: turns) {
                         sent.set($0)
                         hear($0)
                     }

@@ -15,7 +15,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
 
     /// How long the body of a refusal may take that comes before all was sent: nothing moves any more, so no other
     /// time-out would end the request soon.
-    private static let refusalTimeout = TimeAmount.seconds(1)
+    private static let refusalTimeout = TimeAmount.seconds(5)
 
     private struct State {
         /// Whether the whole request has left.
@@ -32,6 +32,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
 
     private let state = Mutex(State())
     private let handling: BodyHandling
+    /// Those of the request's body.
+    let turns = WriteTurns()
 
     init(handling: BodyHandling) { self.handling = handling }
 
@@ -53,6 +55,8 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     private static func response(_ head: HTTPResponseHead, _ body: [UInt8], isCut: Bool) -> HTTPResponse {
         HTTPResponse(status: Int(head.status.code), headers: head.headers, body: body, bodyWasCut: isCut, url: "")
     }
+
+    func didSendRequestPart(task: HTTPClient.Task<Response>, _ part: IOData) { turns.goOn() }
 
     func didSendRequest(task: HTTPClient.Task<Response>) { state.withLock { $0.isSent = true } }
 
