@@ -1,8 +1,9 @@
 import Foundation
-@testable import RegistryServer
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import RegistryServer
 
 /// Passwords, against files that Apache's `htpasswd` made.
 @Suite struct HtpasswdTests {

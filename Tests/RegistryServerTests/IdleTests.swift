@@ -89,8 +89,8 @@ import Testing
     }
 
     @Test func `a body that comes slowly is waited for`() async throws {
-        let (bytes, digest) = try content(20)
-        try await withImpatientServer(.milliseconds(1500)) { server in
+        let (bytes, digest) = try content(40)
+        try await withImpatientServer(.seconds(6)) { server in
             let connection = try server.connect()
             let target = "/v2/app/blobs/uploads/?digest=\(digest)"
             try await connection.send(HTTPRequest("POST", target, body: bytes).head)
@@ -121,7 +121,7 @@ import Testing
 
     @Test func `a reader that takes little at a time is not cut off`() async throws {
         let (bytes, digest) = try content(24 << 20)
-        try await withImpatientServer(.milliseconds(1500)) { server in
+        try await withImpatientServer(.seconds(6)) { server in
             try await server.push(bytes)
             let connection = try server.connect(receiveByteCount: 256 << 10)
             try await connection.send(HTTPRequest("GET", "/v2/app/blobs/\(digest)").bytes)
@@ -129,7 +129,7 @@ import Testing
             var received: [UInt8] = []
             while received.count < bytes.count {
                 received += try await connection.receive(count: min(192 << 10, bytes.count - received.count))
-                try await Task.sleep(for: .milliseconds(35))
+                try await Task.sleep(for: .milliseconds(60))
             }
             expectEqual(received, bytes)
         }
