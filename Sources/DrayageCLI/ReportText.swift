@@ -74,7 +74,9 @@ struct ReportText {
 
     /// What it is, and what it was or takes the place of where that is another.
     private static func digests(of image: Report.Image, after before: Digest?) -> String {
-        [before.map { "\($0) ->" }, image.digest?.description].compactMap(\.self).joined(separator: " ")
+        // Where it is left as it is, that is what counts.
+        if image.status == .skipped, let kept = image.previousDigest { return kept.description }
+        return [before.map { "\($0) ->" }, image.digest?.description].compactMap(\.self).joined(separator: " ")
     }
 
     /// What a bundled image had been before platforms were left out; a target never had it.
