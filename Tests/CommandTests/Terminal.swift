@@ -76,9 +76,9 @@ struct Terminal: Sendable {
     }
 }
 
-/// Waits for what another process or thread does; half a minute is far more than any of it takes.
+/// Waits for what another process or thread does; two minutes are far more than any of it takes.
 func until(_ condition: () throws -> Bool, location: SourceLocation = #_sourceLocation) async throws {
-    for _ in 0..<6000 {
+    for _ in 0..<24_000 {
         if try condition() { return }
         try await Task.sleep(for: .milliseconds(5))
     }

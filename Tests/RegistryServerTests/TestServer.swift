@@ -17,7 +17,7 @@ struct TestServer: Sendable {
     var storage: RegistryStorage { RegistryStorage(root: root) }
 
     /// Opens a connection.
-    func connect(timeout: Int = 30, receiveByteCount: Int32? = nil) throws -> HTTPConnection {
+    func connect(timeout: Int = 120, receiveByteCount: Int32? = nil) throws -> HTTPConnection {
         try HTTPConnection(to: "127.0.0.1:\(server.port)", timeout: timeout, receiveByteCount: receiveByteCount)
     }
 

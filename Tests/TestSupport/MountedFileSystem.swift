@@ -48,6 +48,17 @@ package final class MountedFileSystem: Sendable {
         return try MountedFileSystem(at: directory, ["-o", "loop", file])
     }
 
+    /// Waits until no more than so many bytes of it are in use.
+    ///
+    /// What was removed keeps its space for as long as it is open, and a process that somebody else just starts has all of
+    /// our files open until it is another program.
+    ///
+    /// - Returns: how many are in use in the end.
+    package func usedByteCount(settlingAt byteCount: Int64) -> Int64 {
+        for _ in 0..<3000 where usedByteCount > byteCount { usleep(10_000) }
+        return usedByteCount
+    }
+
     /// How many bytes of it are in use.
     package var usedByteCount: Int64 {
         var status = statvfs()

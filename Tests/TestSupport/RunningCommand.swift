@@ -85,12 +85,12 @@ package final class RunningCommand: Sendable {
     }
 
     /// Blocks until stderr holds the text; false when the process ended, or the time went by, without it.
-    package func waitForErrors(containing text: String, seconds: Double = 30) -> Bool {
+    package func waitForErrors(containing text: String, seconds: Double = 120) -> Bool {
         errors.wait(for: text, seconds: seconds)
     }
 
     /// Blocks until stdout holds the text; false when the process ended, or the time went by, without it.
-    package func waitForOutput(containing text: String, seconds: Double = 30) -> Bool {
+    package func waitForOutput(containing text: String, seconds: Double = 120) -> Bool {
         output.wait(for: text, seconds: seconds)
     }
 
