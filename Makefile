@@ -14,7 +14,7 @@ TEST_PACKAGES := apache2-utils ca-certificates containerd curl docker-registry e
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 
 .DEFAULT_GOAL := build
-.PHONY: help build release test torture soak demo bench install sanitize fuzz format lint clean build-packages \
+.PHONY: help build release test torture soak demo bench bench-json install sanitize fuzz format lint clean build-packages \
 	test-packages
 
 help: ## list the targets
@@ -47,6 +47,10 @@ demo: build-packages ## carry real images from one registry to another, and serv
 bench: test-packages ## measure a release build beside skopeo and the machine's own floors
 	$(SWIFT) build $(RELEASE)
 	fixtures/bench.sh "$$($(SWIFT) build $(RELEASE) --show-bin-path)"
+
+bench-json: test-packages ## the same, as JSON
+	@$(SWIFT) build $(RELEASE) >&2
+	@fixtures/bench.sh "$$($(SWIFT) build $(RELEASE) --show-bin-path)" json
 
 install: release ## install the stripped binary and the shell completions below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
