@@ -7,6 +7,8 @@ extension UInt8 {
     var isLowerAlphanumeric: Bool { isDigit || isLower }
     var isAlphanumeric: Bool { isDigit || isLower || isUpper }
     var isLowerHex: Bool { isDigit || UInt8(ascii: "a")...UInt8(ascii: "f") ~= self }
+    /// What a digit of which ``isLowerHex`` is true stands for.
+    var lowerHexValue: UInt8 { isDigit ? self - UInt8(ascii: "0") : self - UInt8(ascii: "a") + 10 }
     var isHex: Bool { isLowerHex || UInt8(ascii: "A")...UInt8(ascii: "F") ~= self }
 }
 

@@ -16,10 +16,54 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Eight bytes four times, the first the most significant: a bundle has a digest for each of its parts, several times,
+    /// and a text would be a piece of memory each.
+    private struct Half: Hashable, Sendable, Comparable {
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+        static func == (left: Half, right: Half) -> Bool { left.words == right.words }
+        static func < (left: Half, right: Half) -> Bool { left.words < right.words }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(words.0)
+            hasher.combine(words.1)
+            hasher.combine(words.2)
+            hasher.combine(words.3)
+        }
+
+        func appendHex(to text: inout [UInt8]) {
+            for word in [words.0, words.1, words.2, words.3] {
+                for shift in stride(from: UInt64(60), through: 0, by: -4) {
+                    let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
+                    text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
+                }
+            }
+        }
+
+        /// Appends a byte at the end.
+        mutating func append(_ byte: UInt8) {
+            words.0 = words.0 << 8 | words.1 >> 56
+            words.1 = words.1 << 8 | words.2 >> 56
+            words.2 = words.2 << 8 | words.3 >> 56
+            words.3 = words.3 << 8 | UInt64(byte)
+        }
+    }
+
     /// The algorithm that made the value.
     public let algorithm: Algorithm
+    /// The first 32 bytes of the value, which are all of SHA-256.
+    private let first: Half
+    /// The others, which only SHA-512 has.
+    private let rest: [Half]
+
     /// The value: lower-case hexadecimal, exactly ``Algorithm/hexLength`` digits.
-    public let hex: String
+    public var hex: String {
+        var text: [UInt8] = []
+        text.reserveCapacity(algorithm.hexLength)
+        first.appendHex(to: &text)
+        for half in rest { half.appendHex(to: &text) }
+        return String(decoding: text, as: UTF8.self)
+    }
 
     /// The value as the specifications write it: `sha256:…`.
     public var description: String { "\(algorithm.rawValue):\(hex)" }
@@ -53,21 +97,22 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
         if let wrong = encoded.firstIndex(where: { !$0.isLowerHex }) {
             throw ReferenceError(.invalidDigestFormat, in: whole, at: offset + wrong)
         }
-        self.algorithm = algorithm
-        self.hex = String(decoding: encoded, as: UTF8.self)
+        let digits = Array(encoded)
+        self.init(
+            algorithm: algorithm,
+            value: stride(from: 0, to: digits.count, by: 2).lazy.map {
+                digits[$0].lowerHexValue << 4 | digits[$0 + 1].lowerHexValue
+            }
+        )
     }
 
     /// Takes a value whose form is right by construction.
     init(algorithm: Algorithm, value: some Sequence<UInt8>) {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(algorithm.hexLength)
-        for byte in value {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
+        var halves = [Half(), Half()]
+        for (index, byte) in value.enumerated() { halves[index / 32].append(byte) }
         self.algorithm = algorithm
-        self.hex = String(decoding: text, as: UTF8.self)
+        first = halves[0]
+        rest = algorithm == .sha512 ? [halves[1]] : []
     }
 
     /// Digests bytes that are in memory.
@@ -87,7 +132,8 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
 extension Digest: Comparable {
     /// Orders by algorithm, then by value: the order of the blobs within a bundle.
     public static func < (left: Digest, right: Digest) -> Bool {
-        (left.algorithm.rawValue, left.hex) < (right.algorithm.rawValue, right.hex)
+        guard left.algorithm == right.algorithm else { return left.algorithm.rawValue < right.algorithm.rawValue }
+        return left.first == right.first ? left.rest.lexicographicallyPrecedes(right.rest) : left.first < right.first
     }
 }
 
