@@ -110,8 +110,12 @@ enum URLParts {
     }
 
     private static func authority(of text: String) -> Substring? {
-        guard let scheme = text.utf8.firstRange(of: "://".utf8) else { return nil }
-        return text[scheme.upperBound...].beginning(before: "/?#")
+        var rest = text.utf8[...]
+        while let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
+            rest = rest[rest.index(after: colon)...]
+            if rest.starts(with: "//".utf8) { return Substring(rest.dropFirst(2)).beginning(before: "/?#") }
+        }
+        return nil
     }
 }
 
