@@ -29,7 +29,7 @@ struct LayoutEntries {
         for entry in entries {
             if let path = try Self.filePath(entry, file) { found.append((path, entry)) }
         }
-        let names = Set(found.map(\.path)).intersection(LayoutPath.markers)
+        let names = Set(found.lazy.map(\.path).filter(LayoutPath.markers.contains))
         if names.isSuperset(of: [LayoutPath.layout, LayoutPath.index]) || names == [LayoutPath.layout] {
             try addLayout(found, file)
             if names.contains(LayoutPath.dockerManifest), try isIndexEmpty(in: file) {

@@ -43,10 +43,11 @@ enum LayoutPath {
 
     /// The digest of the blob with this path; nil where it is no blob.
     static func digest(ofBlob path: String) -> Digest? {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "blobs" else { return nil }
+        guard path.utf8.starts(with: "blobs/".utf8) else { return nil }
+        let parts = path.utf8.dropFirst("blobs/".utf8.count).split(separator: slash, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
         do throws(ReferenceError) {
-            return try Digest(parsing: "\(parts[1]):\(parts[2])")
+            return try Digest(parsing: "\(Substring(parts[0])):\(Substring(parts[1]))")
         } catch {
             // Layouts may hold files that are no blobs, and blobs of algorithms that nothing here can refer to.
             return nil
@@ -56,10 +57,14 @@ enum LayoutPath {
     /// A path without `.` components; nil where it is not beneath the layout's root or is no path of a file.
     static func normalized(_ path: String) -> String? {
         guard !path.utf8.contains(0) else { return nil }
-        let parts = path.split(separator: "/", omittingEmptySubsequences: false).filter { $0 != "." }
-        guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && $0 != ".." }) else { return nil }
-        return parts.joined(separator: "/")
+        // By its bytes, as the system reads it: among characters an accent would hide the slash before it.
+        let all = path.utf8.split(separator: slash, omittingEmptySubsequences: false)
+        let parts = all.filter { !$0.elementsEqual(".".utf8) }
+        guard !parts.isEmpty, parts.allSatisfy({ !$0.isEmpty && !$0.elementsEqual("..".utf8) }) else { return nil }
+        return parts.count == all.count ? path : parts.map { String(Substring($0)) }.joined(separator: "/")
     }
+
+    private static let slash = UInt8(ascii: "/")
 }
 
 /// The annotations of the entries of a layout.

@@ -12,10 +12,9 @@ extension LayoutReader {
                 found[blob.digest] = blob
             }
         }
-        return found.values.sorted { first, second in
-            let (one, other) = (offset(of: first), offset(of: second))
-            return one == other ? first.digest < second.digest : one < other
-        }
+        return found.values.map { (place: offset(of: $0), blob: $0) }
+            .sorted { ($0.place, $0.blob.digest) < ($1.place, $1.blob.digest) }
+            .map(\.blob)
     }
 
     private func offset(of blob: Descriptor) -> Int64 { range(of: blob.digest)?.lowerBound ?? 0 }

@@ -130,7 +130,7 @@ import Testing
 
     // MARK: - Entries
 
-    @Test(arguments: ["/etc/passwd", "../up", "blobs/../../up", "blobs//x", "a/..", "..", "."])
+    @Test(arguments: ["/etc/passwd", "../up", "blobs/../../up", "blobs//x", "a/..", "..", ".", "../\u{301}up"])
     func `a path that leads out of the layout is refused`(entry: String) throws {
         let error = try failure(handmadeBundle(layoutFiles(image) + [(entry, [1])]))
         #expect(error.code == .unsafePath)
