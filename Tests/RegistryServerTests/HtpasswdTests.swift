@@ -92,6 +92,32 @@ import Testing
         #expect(!file.nobody.matches("secret"))
     }
 
+    /// While nothing is hashed, only a password that was right before is answered.
+    @Test func `an unknown user is answered by a hash, and a password that was right once by none`() async throws {
+        let users = try Htpasswd(path: write(try passwordLine("alice", "secret")))
+        #expect(await users.verify(user: "alice", password: "secret"))
+        let (asked, answered) = (Counter(), Counter())
+        for lane in users.lanes { lane.suspend() }
+        await withTaskGroup(of: Void.self) { group in
+            for user in ["alice", "nobody"] {
+                group.addTask {
+                    asked.add()
+                    #expect(await !users.verify(user: user, password: "wrong"))
+                    answered.add()
+                }
+            }
+            while asked.value < 2 { await Task.yield() }
+            let verify: (String, String) -> Bool = users.verify(user:password:)
+            for _ in 0..<1000 {
+                #expect(verify("alice", "secret"))
+                #expect(await users.verify(user: "alice", password: "secret"))
+            }
+            #expect(answered.value == 0)
+            for lane in users.lanes { lane.resume() }
+        }
+        #expect(answered.value == 2)
+    }
+
     @Test func `more users than are remembered are all let in`() throws {
         let hash = try passwordLine("", "secret").dropFirst()
         let names = (0..<1100).map { "user\($0)" }

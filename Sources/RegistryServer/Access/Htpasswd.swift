@@ -42,7 +42,8 @@ package final class Htpasswd: Sendable {
     private let path: String
     private let onReloadFailure: @Sendable (HtpasswdError) -> Void
     private let state: Mutex<State>
-    private let lanes = (0..<parallelLimit).map { DispatchQueue(label: "dev.drayage.password.\($0)") }
+    /// Where passwords are hashed.
+    let lanes = (0..<parallelLimit).map { DispatchQueue(label: "dev.drayage.password.\($0)") }
     private let turn = Atomic(0)
     /// What makes the proofs worthless to whoever gets hold of them alone.
     private let key: [UInt8]
