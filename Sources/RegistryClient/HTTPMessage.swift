@@ -21,15 +21,31 @@ struct HTTPRequest: Sendable {
     }
 
     var method: HTTPMethod
-    var url: String
-    var headers = HTTPHeaders()
-    var body = Body.none
+    var url: String { didSet { origin = URLParts.origin(of: url) } }
+    /// The host of the URL, looked for once as each layer asks for it; nil where there is none.
+    private(set) var origin: URLParts.Origin?
+    var headers: HTTPHeaders
+    var body: Body
     /// The registry that it is for, also where that has sent us elsewhere.
     var registry: URLParts.Origin?
     /// Whether it goes to the maker of a foreign layer, who is told nothing of us.
-    var isAnonymous = false
+    var isAnonymous: Bool
     /// Whether a redirect to another host is an answer, and not followed.
-    var staysAtHost = false
+    var staysAtHost: Bool
+
+    init(
+        method: HTTPMethod,
+        url: String,
+        headers: HTTPHeaders = [:],
+        body: Body = .none,
+        registry: URLParts.Origin? = nil,
+        isAnonymous: Bool = false,
+        staysAtHost: Bool = false
+    ) {
+        (self.method, self.url, self.headers, self.body) = (method, url, headers, body)
+        (self.registry, self.isAnonymous, self.staysAtHost) = (registry, isAnonymous, staysAtHost)
+        origin = URLParts.origin(of: url)
+    }
 
     /// The request as an error names it: without the query, which may hold signatures, and without a user.
     var name: String { "\(method.rawValue) \(URLParts.redacted(url))" }

@@ -75,7 +75,7 @@ final class HTTPTransport: Sendable {
         context: RequestContext
     ) async throws -> HTTPResponse {
         try Task.checkCancellation()
-        try hosts.pass(request.url)
+        try hosts.pass(request.origin)
         let route = try route(of: request, context: context)
         let delegate = ResponseDelegate(handling: handling)
         let start = ContinuousClock.now
@@ -106,7 +106,7 @@ final class HTTPTransport: Sendable {
             return response
         } catch {
             abandon(file)
-            let isKnown = hosts.hasAnswered(request.url)
+            let isKnown = hosts.hasAnswered(request.origin)
             let mapped =
                 if let failure = await ProxyFailure(error, route, isKnown: isKnown, timeout: connectTimeout) {
                     failure.error(request, context) as any Error
@@ -122,7 +122,7 @@ final class HTTPTransport: Sendable {
     }
 
     private func route(of request: HTTPRequest, context: RequestContext) throws -> Route {
-        guard let origin = URLParts.origin(of: request.url) else {
+        guard let origin = request.origin else {
             throw RegistryError(.other, context, request: request.name, reason: "it is no http or https URL of a host")
         }
         do {
@@ -170,9 +170,7 @@ final class HTTPTransport: Sendable {
 
     private static func file(for request: HTTPRequest, context: RequestContext) throws -> NIOFileHandle? {
         // The scheme decides as the connection will read it: sendfile into TLS would end the process.
-        guard case .file(let range, _) = request.body, URLParts.origin(of: request.url)?.scheme == "http" else {
-            return nil
-        }
+        guard case .file(let range, _) = request.body, request.origin?.scheme == "http" else { return nil }
         do {
             return try FileBody.handle(for: range)
         } catch {

@@ -25,18 +25,18 @@ final class HostGates: Sendable {
 
     init(clock: RetryClock) { self.clock = clock }
 
-    /// Lets a request to a URL through.
+    /// Lets a request to a host through.
     ///
     /// - Throws: ``Closed`` where the host is not to be disturbed now.
-    func pass(_ url: String) throws {
-        guard let origin = URLParts.origin(of: url) else { return }
+    func pass(_ origin: URLParts.Origin?) throws {
+        guard let origin else { return }
         let closed = hosts.withLock { $0[origin]?.closed }
         if let closed, clock.now() < closed.until { throw closed }
     }
 
     /// Takes in what an answer says of its host, and how long the answer asks to wait.
     func note(_ response: inout HTTPResponse, to request: HTTPRequest, context: RequestContext) {
-        guard let origin = URLParts.origin(of: request.url) else { return }
+        guard let origin = request.origin else { return }
         if RetryPolicy.isRetryable(status: response.status) {
             response.retryAfter = response.headers.first(name: "Retry-After").flatMap {
                 RetryAfter.wait(
@@ -62,39 +62,39 @@ final class HostGates: Sendable {
         }
     }
 
-    /// Whether the host of a URL has ever answered.
-    func hasAnswered(_ url: String) -> Bool {
-        guard let origin = URLParts.origin(of: url) else { return false }
+    /// Whether a host has ever answered.
+    func hasAnswered(_ origin: URLParts.Origin?) -> Bool {
+        guard let origin else { return false }
         return hosts.withLock { $0[origin] != nil }
     }
 
-    /// Notes that a job at the host of a URL has come to a good end.
-    func noteCompleted(_ url: String) {
-        guard let origin = URLParts.origin(of: url) else { return }
+    /// Notes that a job at a host has come to a good end.
+    func noteCompleted(_ origin: URLParts.Origin?) {
+        guard let origin else { return }
         hosts.withLock { $0[origin]?.completedCount += 1 }
     }
 
-    /// How many jobs at the host of a URL have come to a good end.
-    func completedCount(of url: String) -> Int {
-        guard let origin = URLParts.origin(of: url) else { return 0 }
+    /// How many jobs at a host have come to a good end.
+    func completedCount(of origin: URLParts.Origin?) -> Int {
+        guard let origin else { return 0 }
         return hosts.withLock { $0[origin]?.completedCount ?? 0 }
     }
 
-    /// Notes that the host of a URL, which has answered before, could not be reached as often as it was tried.
-    func noteGivenUp(_ url: String) {
-        guard let origin = URLParts.origin(of: url) else { return }
+    /// Notes that a host, which has answered before, could not be reached as often as it was tried.
+    func noteGivenUp(_ origin: URLParts.Origin?) {
+        guard let origin else { return }
         hosts.withLock { $0[origin]?.isGivenUp = true }
     }
 
-    /// Whether the host of a URL was given up and has not answered since.
-    func isGivenUp(_ url: String) -> Bool {
-        guard let origin = URLParts.origin(of: url) else { return false }
+    /// Whether a host was given up and has not answered since.
+    func isGivenUp(_ origin: URLParts.Origin?) -> Bool {
+        guard let origin else { return false }
         return hosts.withLock { $0[origin]?.isGivenUp ?? false }
     }
 
-    /// What the host of a URL last said of its limit.
-    func rateLimit(of url: String) -> RateLimit? {
-        guard let origin = URLParts.origin(of: url) else { return nil }
+    /// What a host last said of its limit.
+    func rateLimit(of origin: URLParts.Origin?) -> RateLimit? {
+        guard let origin else { return nil }
         return hosts.withLock { $0[origin]?.rateLimit }
     }
 }
@@ -102,6 +102,6 @@ final class HostGates: Sendable {
 extension RegistryClient {
     /// What a registry last said of its limit, nil where it has said nothing.
     package func rateLimit(of name: String) -> RateLimit? {
-        transport.hosts.rateLimit(of: registry(name).endpoint.baseURL)
+        transport.hosts.rateLimit(of: registry(name).endpoint.origin)
     }
 }

@@ -125,7 +125,7 @@ extension RegistryClient {
     ) async throws -> HTTPResponse {
         let authenticator = registry.authenticator
         // An upload may have gone to another host, where our credentials have no business.
-        let isOwn = URLParts.origin(of: request.url) == registry.endpoint.origin
+        let isOwn = request.origin == registry.endpoint.origin
         let own = isOwn ? registry.headers : []
         var authorization = isOwn ? try await authenticator.authorization(for: scopes, context: context) : nil
         var refusals: [String] = []
@@ -248,9 +248,10 @@ extension RegistryClient {
             let response = try await transport.send(request, handling: handling, context: context)
             guard response.isRedirect(of: request.method) else { return response }
             let target = try RedirectPolicy.target(of: response, from: request, context: context)
-            if request.staysAtHost, URLParts.origin(of: target) != URLParts.origin(of: request.url) { return response }
+            let isElsewhere = URLParts.origin(of: target) != request.origin
+            if request.staysAtHost, isElsewhere { return response }
             // Spec: distribution: a client must not send its authorization across hosts.
-            if URLParts.origin(of: target) != URLParts.origin(of: request.url) {
+            if isElsewhere {
                 request.headers.remove(name: "Authorization")
                 for header in own { request.headers.remove(name: header.name) }
             }

@@ -23,28 +23,28 @@ extension RegistryClient {
         let clock = configuration.retryClock
         var policy = RetryPolicy(limit: limit ?? configuration.retryLimit, maxWait: configuration.maxWait)
         if registry.isMirror { policy = policy.forMirror }
-        let (hosts, url) = (transport.hosts, registry.endpoint.baseURL)
-        var series = RetrySeries(policy: policy, clock: clock, completedCount: hosts.completedCount(of: url))
+        let (hosts, origin) = (transport.hosts, registry.endpoint.origin)
+        var series = RetrySeries(policy: policy, clock: clock, completedCount: hosts.completedCount(of: origin))
         while true {
             do {
                 let result = try await attempt()
-                if limit == nil { hosts.noteCompleted(url) }
+                if limit == nil { hosts.noteCompleted(origin) }
                 return result
             } catch let closed as HostGates.Closed {
                 // Nothing was sent, so nothing was tried.
                 try await clock.sleep(try series.wait(for: closed, context: context))
             } catch let error as RegistryError {
-                let completedCount = hosts.completedCount(of: url)
+                let completedCount = hosts.completedCount(of: origin)
                 switch series.next(after: error, reached: reached(), completedCount: completedCount) {
                 case .attempt(let retry):
-                    if error.concernsWholeRegistry, hosts.isGivenUp(url) { throw series.ended(error) }
+                    if error.concernsWholeRegistry, hosts.isGivenUp(origin) { throw series.ended(error) }
                     AttemptCount.noteRetry()
                     configuration.onRetry(retry)
                     try await clock.sleep(retry.wait)
                 case .failure(let error):
                     // Who tries less than others gives nothing up for them; nor is another host the registry.
-                    if limit == nil, error.concernsWholeRegistry, error.concerns(url) {
-                        if !registry.isMirror { hosts.noteGivenUp(url) }
+                    if limit == nil, error.concernsWholeRegistry, error.concerns(origin) {
+                        if !registry.isMirror { hosts.noteGivenUp(origin) }
                         await registry.authenticator.noteGivenUp(error)
                     }
                     throw error

@@ -45,8 +45,8 @@ package struct UploadSession: Hashable, Sendable {
         answered.url = response.url
         let target = try RedirectPolicy.target(of: response, from: answered, context: context)
         // Nobody else says what is done there with our credentials.
-        let own = URLParts.origin(of: registry.endpoint.baseURL)
-        guard URLParts.origin(of: target) != own || URLParts.origin(of: response.url) == own else {
+        let own = registry.endpoint.origin
+        guard URLParts.origin(of: target) != own || answered.origin == own else {
             throw RegistryError(
                 .unsafeRedirect,
                 context,

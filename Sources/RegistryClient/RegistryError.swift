@@ -109,10 +109,10 @@ package struct RegistryError: Error, Sendable, CustomStringConvertible {
         self.retryAfter = retryAfter
     }
 
-    /// Whether it is about a request to the host of a URL.
-    func concerns(_ url: String) -> Bool {
+    /// Whether it is about a request to a host.
+    func concerns(_ origin: URLParts.Origin?) -> Bool {
         guard let own = request?.split(separator: " ").last else { return true }
-        return URLParts.origin(of: String(own)) == URLParts.origin(of: url)
+        return URLParts.origin(of: String(own)) == origin
     }
 
     /// Whether it is about what we may do in one repository, and another may be open to us.

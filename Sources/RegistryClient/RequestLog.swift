@@ -31,9 +31,7 @@ final class RequestLog: Sendable {
         since start: ContinuousClock.Instant
     ) {
         if logger.logLevel <= .debug { logger.debug("\(line(request, outcome, remarks, sent, received, start))") }
-        guard let warnings = remarks?.warnings, !warnings.isEmpty, let origin = URLParts.origin(of: request.url) else {
-            return
-        }
+        guard let warnings = remarks?.warnings, !warnings.isEmpty, let origin = request.origin else { return }
         for warning in warnings {
             let line = "\(origin.authority) warns: \(warning)".printable
             let isNew = told.withLock { $0.count < Self.warningLimit && $0.insert(line).inserted }

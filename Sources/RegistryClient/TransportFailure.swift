@@ -92,10 +92,10 @@ enum TransportFailure {
             return failure(.untrustedCertificate, certificateReason(text))
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
-            let name = URLParts.origin(of: request.url)?.registryName ?? "HOST"
+            let name = request.origin?.registryName ?? "HOST"
             return failure(.noTLS, "the server does not speak TLS there; --plain-http \(name) says that it need not")
         }
-        if text.contains("ALERT_CERTIFICATE_REQUIRED"), let origin = URLParts.origin(of: request.url) {
+        if text.contains("ALERT_CERTIFICATE_REQUIRED"), let origin = request.origin {
             return failure(.missingCertificate, AnswerHint.missingCertificate(for: origin))
         }
         return failure(.unreachable, "the TLS handshake failed: \(text.prefix(200))")
