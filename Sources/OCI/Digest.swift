@@ -14,6 +14,11 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
             case .sha512: 128
             }
         }
+
+        fileprivate init?(_ name: Substring.UTF8View) {
+            guard let known = Self.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name) }) else { return nil }
+            self = known
+        }
     }
 
     /// Eight bytes four times, the first the most significant: a bundle has a digest for each of its parts, several times,
@@ -38,6 +43,18 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
                     text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
                 }
             }
+        }
+
+        init() {}
+
+        /// Reads 64 of hexadecimal digits.
+        init(_ digits: Span<UInt8>, from start: Int) {
+            func word(_ index: Int) -> UInt64 {
+                var word: UInt64 = 0
+                for digit in 0..<16 { word = word << 4 | UInt64(digits[start + 16 * index + digit].lowerHexValue) }
+                return word
+            }
+            words = (word(0), word(1), word(2), word(3))
         }
 
         /// Appends a byte at the end.
@@ -77,33 +94,40 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads a digest that is part of a longer text, so that an error can point into the whole.
     init(parsing text: String, within whole: String, at offset: Int) throws(ReferenceError) {
-        let bytes = Array(text.utf8)
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0 else {
-            throw ReferenceError(.invalidDigestFormat, in: whole, at: offset)
+        let bytes = text.utf8
+        func error(_ code: ReferenceError.Code, at index: String.Index? = nil) -> ReferenceError {
+            let distance = index.map { bytes.distance(from: bytes.startIndex, to: $0) } ?? 0
+            return ReferenceError(code, in: whole, at: offset + distance)
         }
-        let name = String(decoding: bytes[..<colon], as: UTF8.self)
-        let encoded = bytes[(colon + 1)...]
-        guard let algorithm = Algorithm(rawValue: name) else {
-            let wellFormed = bytes[..<colon].allSatisfy { $0.isLowerAlphanumeric || "+._-".utf8.contains($0) }
-            throw ReferenceError(
-                wellFormed ? .unsupportedDigestAlgorithm : .invalidDigestFormat,
-                in: whole,
-                at: offset
-            )
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > bytes.startIndex else {
+            throw error(.invalidDigestFormat)
         }
-        guard encoded.count == algorithm.hexLength else {
-            throw ReferenceError(.invalidDigestLength, in: whole, at: offset + colon + 1)
+        let name = bytes[..<colon]
+        let digits = bytes[bytes.index(after: colon)...]
+        guard let algorithm = Algorithm(name) else {
+            let isWellFormed = name.allSatisfy { $0.isLowerAlphanumeric || "+._-".utf8.contains($0) }
+            throw error(isWellFormed ? .unsupportedDigestAlgorithm : .invalidDigestFormat)
         }
-        if let wrong = encoded.firstIndex(where: { !$0.isLowerHex }) {
-            throw ReferenceError(.invalidDigestFormat, in: whole, at: offset + wrong)
+        guard digits.count == algorithm.hexLength else { throw error(.invalidDigestLength, at: digits.startIndex) }
+        let span = digits.span
+        for index in span.indices where !span[index].isLowerHex {
+            throw error(.invalidDigestFormat, at: bytes.index(digits.startIndex, offsetBy: index))
         }
-        let digits = Array(encoded)
-        self.init(
-            algorithm: algorithm,
-            value: stride(from: 0, to: digits.count, by: 2).lazy.map {
-                digits[$0].lowerHexValue << 4 | digits[$0 + 1].lowerHexValue
-            }
-        )
+        self.init(algorithm: algorithm, digits: span)
+    }
+
+    /// Reads an algorithm and a value that stand apart, as in a path; nil where they are no digest.
+    package init?(algorithm name: Substring.UTF8View, hex digits: Substring.UTF8View) {
+        guard let algorithm = Algorithm(name), digits.count == algorithm.hexLength else { return nil }
+        let span = digits.span
+        for index in span.indices where !span[index].isLowerHex { return nil }
+        self.init(algorithm: algorithm, digits: span)
+    }
+
+    private init(algorithm: Algorithm, digits: Span<UInt8>) {
+        self.algorithm = algorithm
+        first = Half(digits, from: 0)
+        rest = algorithm == .sha512 ? [Half(digits, from: 64)] : []
     }
 
     /// Takes a value whose form is right by construction.
