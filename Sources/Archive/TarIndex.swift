@@ -86,9 +86,7 @@ package enum TarIndex {
             throw ArchiveError(.damagedHeader(reason: "its size is not that of its data"), path: path, entry: last.path)
         }
         guard status != ARCHIVE_EOF, let pointer = unsafe pointer else { return nil }
-        guard let name = unsafe archive_entry_pathname_utf8(pointer) ?? archive_entry_pathname(pointer) else {
-            throw ArchiveError(.unreadablePath, path: path)
-        }
+        guard let name = unsafe self.name(of: pointer) else { throw ArchiveError(.unreadablePath, path: path) }
         let entryPath = try unsafe text(name, path: path)
         guard unsafe archive_entry_sparse_count(pointer) == 0 else {
             throw ArchiveError(.sparseEntry, path: path, entry: entryPath)
@@ -100,6 +98,16 @@ package enum TarIndex {
             offset: unsafe archive_filter_bytes(archive.pointer, 0),
             byteCount: kind == .regular ? unsafe archive_entry_size(pointer) : 0
         )
+    }
+
+    /// The path of an entry, in UTF-8 where it can be.
+    private static func name(of entry: OpaquePointer) -> UnsafePointer<CChar>? {
+        let name = unsafe archive_entry_pathname(entry)
+        // Asked for UTF-8, libarchive prepares a conversion for each entry, and most are plain ASCII.
+        if let name = unsafe name, unsafe UnsafeBufferPointer(start: name, count: strlen(name)).allSatisfy({ $0 > 0 }) {
+            return unsafe name
+        }
+        return unsafe archive_entry_pathname_utf8(entry) ?? name
     }
 
     private static func kind(

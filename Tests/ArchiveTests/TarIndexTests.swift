@@ -57,6 +57,14 @@ extension Testing.Tag {
         #expect(Array(try scratch.read("x.tar")[Int(found.offset)...].prefix(3000)) == content)
     }
 
+    @Test(.tags(.interop), arguments: ["gnutar", "pax", "ustar"])
+    func `a name that is not ASCII is read in UTF-8`(format: String) throws {
+        try scratch.write("x", to: "in/naïve/é")
+        try Command("bsdtar", ["--format", format, "-cf", scratch.path("x.tar"), "-C", scratch.path("in"), "naïve"])
+            .check()
+        #expect(try index("x.tar").map(\.path) == ["naïve/", "naïve/é"])
+    }
+
     @Test(.tags(.interop)) func `links and directories are told apart`() throws {
         try scratch.write("x", to: "in/file")
         try FileManager.default.createSymbolicLink(atPath: scratch.path("in/soft"), withDestinationPath: "file")
