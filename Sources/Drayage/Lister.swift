@@ -36,13 +36,16 @@ public struct Lister: Sendable {
             report.bundleByteCount = reader.byteCount
             report.notes = reader.formNotes
             let referrers = ReferrerGraph(reader.referrers, graph: graph)
-            report.images = try reader.images.map { image in
-                var entry = Report.Image(describing: image, in: graph, status: .present)
-                entry.referrerCount = referrers.referrers(of: image).manifestCount
-                entry.platforms = try entry.platforms ?? reader.platform(of: image.descriptor.digest).map { [$0] }
-                return entry
+            let images = reader.images.concurrentMap { image in
+                Result {
+                    var entry = Report.Image(describing: image, in: graph, status: .present)
+                    entry.referrerCount = referrers.referrers(of: image).manifestCount
+                    entry.platforms = try entry.platforms ?? reader.platform(of: image.descriptor.digest).map { [$0] }
+                    return entry
+                }
             }
-            let blobs = reader.blobs
+            report.images = try images.map { try $0.get() }
+            let blobs = reader.blobsByDigest.values
             report.totals = Report.Totals(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size })
             return report
         }

@@ -25,8 +25,8 @@ struct DockerEntries {
     ///   - found: the entries that are no directories, with their normalised paths.
     ///   - file: the archive.
     /// - Throws: ``LayoutError`` with `duplicateEntry`.
-    init(_ found: [(path: String, entry: TarEntry)], in file: OpenFile) throws(LayoutError) {
-        for (path, entry) in found {
+    init(_ found: [LayoutEntries.Entry], in file: OpenFile) throws(LayoutError) {
+        for (path, _, entry) in found {
             guard let first = entries.updateValue(entry, forKey: path) else { continue }
             guard try Self.isSame(first, entry, in: file) else { throw file.error(.duplicateEntry, entry: entry.path) }
         }

@@ -52,9 +52,7 @@ struct LayoutContents {
     }
 
     /// The documents, sorted by digest.
-    var sortedDocuments: [Document] {
-        documents.values.sorted { $0.descriptor.digest < $1.descriptor.digest }
-    }
+    var sortedDocuments: [Document] { documents.valuesByKey }
 
     /// The configs and then the layers, each group sorted by digest.
     ///
@@ -62,7 +60,7 @@ struct LayoutContents {
     var sortedBlobs: [Descriptor] {
         let configs = configs.filter { documents[$0.key] == nil }
         let layers = layers.filter { documents[$0.key] == nil && configs[$0.key] == nil }
-        return [configs, layers].flatMap { $0.values.sorted { $0.digest < $1.digest } }
+        return configs.valuesByKey + layers.valuesByKey
     }
 
     private mutating func noteBlobs(of document: Document) throws(LayoutError) {
@@ -80,4 +78,9 @@ struct LayoutContents {
             throw LayoutError(.conflictingSizes(descriptor.digest, known, descriptor.size), .planning, path: nil)
         }
     }
+}
+
+extension Dictionary where Key: Comparable {
+    /// The values in the order of their keys, which are what is moved about: the values are larger.
+    fileprivate var valuesByKey: [Value] { keys.sorted().compactMap { self[$0] } }
 }

@@ -10,6 +10,9 @@ struct LayoutEntries {
     private(set) var docker: DockerEntries?
     private var files: [String: Range<Int64>] = [:]
 
+    /// What is no directory, with its normalised path, and the digest that a blob has by it.
+    typealias Entry = (path: String, digest: Digest?, entry: TarEntry)
+
     /// Reads the tar headers, and tells what the archive is.
     ///
     /// An archive that is both, as Docker makes them since version 25, is a layout. Only where its index is empty the list
@@ -25,11 +28,15 @@ struct LayoutEntries {
         } catch {
             throw file.error(.archive(error))
         }
-        var found: [(path: String, entry: TarEntry)] = []
+        var found: [Entry] = []
         for entry in entries {
-            if let path = try Self.filePath(entry, file) { found.append((path, entry)) }
+            if let digest = LayoutPath.digest(ofBlob: entry.path), entry.kind != .directory {
+                found.append((entry.path, digest, entry))
+            } else if let path = try Self.filePath(entry, file) {
+                found.append((path, LayoutPath.digest(ofBlob: path), entry))
+            }
         }
-        let names = Set(found.lazy.map(\.path).filter(LayoutPath.markers.contains))
+        let names = Set(found.lazy.filter { $0.digest == nil }.map(\.path).filter(LayoutPath.markers.contains))
         if names.isSuperset(of: [LayoutPath.layout, LayoutPath.index]) || names == [LayoutPath.layout] {
             try addLayout(found, file)
             if names.contains(LayoutPath.dockerManifest), try isIndexEmpty(in: file) {
@@ -50,18 +57,20 @@ struct LayoutEntries {
         return try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
     }
 
-    private mutating func addLayout(_ found: [(path: String, entry: TarEntry)], _ file: OpenFile) throws(LayoutError) {
-        var seen: Set<String> = []
-        for (path, entry) in found {
+    private mutating func addLayout(_ found: [Entry], _ file: OpenFile) throws(LayoutError) {
+        var others: Set<String> = []
+        for (path, digest, entry) in found {
             if let kind = entry.kind.irregularText {
                 throw file.error(.unsupportedEntry(kind: kind), entry: entry.path)
             }
-            guard seen.insert(path).inserted else { throw file.error(.duplicateEntry, entry: entry.path) }
-            if let digest = LayoutPath.digest(ofBlob: path) {
-                blobs[digest] = entry.range
-            } else if [LayoutPath.layout, LayoutPath.index].contains(path) {
-                files[path] = entry.range
-            }
+            let isNew =
+                if let digest {
+                    blobs.updateValue(entry.range, forKey: digest) == nil
+                } else {
+                    others.insert(path).inserted
+                }
+            guard isNew else { throw file.error(.duplicateEntry, entry: entry.path) }
+            if digest == nil, [LayoutPath.layout, LayoutPath.index].contains(path) { files[path] = entry.range }
         }
         try checkMarker(in: file)
     }

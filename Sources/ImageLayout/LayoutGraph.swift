@@ -11,6 +11,7 @@ struct LayoutGraph {
 
     private let file: OpenFile
     private let places: LayoutBlobs
+    private let read: ReadDocuments
     private let partLimit: Int
     private var partCount = 0
     private var tops: [Descriptor] = []
@@ -19,9 +20,10 @@ struct LayoutGraph {
     private var found: [LayoutError.Code] = []
     private var foundBefore: Set<LayoutError.Code> = []
 
-    init(file: OpenFile, places: LayoutBlobs, partLimit: Int) {
+    init(file: OpenFile, places: LayoutBlobs, read: ReadDocuments, partLimit: Int) {
         self.file = file
         self.places = places
+        self.read = read
         self.partLimit = partLimit
     }
 
@@ -127,6 +129,10 @@ struct LayoutGraph {
     ) throws(LayoutError) -> Document? {
         let digest = descriptor.digest
         if let known = documents[digest] { return known }
+        if isDeclared, let document = read[descriptor] {
+            documents[digest] = document
+            return document
+        }
         guard !unreadable.contains(digest), let size = places.byteCount(of: digest) else { return nil }
         guard size <= Document.byteLimit else {
             return reject(digest, .invalidDocument(digest, DocumentError(.tooLarge(byteCount: Int(size)))))

@@ -45,13 +45,8 @@ enum LayoutPath {
     static func digest(ofBlob path: String) -> Digest? {
         guard path.utf8.starts(with: "blobs/".utf8) else { return nil }
         let parts = path.utf8.dropFirst("blobs/".utf8.count).split(separator: slash, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return nil }
-        do throws(ReferenceError) {
-            return try Digest(parsing: "\(Substring(parts[0])):\(Substring(parts[1]))")
-        } catch {
-            // Layouts may hold files that are no blobs, and blobs of algorithms that nothing here can refer to.
-            return nil
-        }
+        // Layouts may hold files that are no blobs, and blobs of algorithms that nothing here can refer to.
+        return parts.count == 2 ? Digest(algorithm: parts[0], hex: parts[1]) : nil
     }
 
     /// A path without `.` components; nil where it is not beneath the layout's root or is no path of a file.

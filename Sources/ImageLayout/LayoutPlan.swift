@@ -71,7 +71,8 @@ package struct LayoutPlan: Equatable, Sendable {
             DockerImage($0, documents: contents.documents, foreignLayers: foreignLayers)
         }
         if !dockerImages.isEmpty { files.append((LayoutPath.dockerManifest, try deterministicJSON(dockerImages))) }
-        files += contents.sortedDocuments.map { (LayoutPath.blob($0.descriptor.digest), $0.bytes) }
+        let sortedDocuments = contents.sortedDocuments
+        files += sortedDocuments.map { (LayoutPath.blob($0.descriptor.digest), $0.bytes) }
         for (path, bytes) in files {
             let place = try end.append(path: path, byteCount: Int64(bytes.count))
             known.append(KnownEntry(path: path, bytes: bytes, headerOffset: place.header, offset: place.data))
@@ -85,7 +86,7 @@ package struct LayoutPlan: Equatable, Sendable {
         self.referrers = referrers
         self.foreignLayers = foreignLayers
         self.known = known
-        self.documents = contents.sortedDocuments
+        self.documents = sortedDocuments
         self.blobs = blobs
         byteCount = try end.advance(by: TarHeader.endByteCount)
     }

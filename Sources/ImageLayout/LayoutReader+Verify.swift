@@ -1,23 +1,26 @@
 package import OCI
 
 extension LayoutReader {
-    /// The configs and layers that the images need, each once, in the order of the file; of a directory in that of their
-    /// digests.
+    /// The configs and layers that the images need, each once, by digest.
     ///
     /// Only those that are there in their size: the others are among the ``problems``.
-    package var blobs: [Descriptor] {
+    package var blobsByDigest: [Digest: Descriptor] {
         var found: [Digest: Descriptor] = [:]
         for document in documents.values {
             for blob in document.blobs + document.foreignLayers where byteCount(of: blob.digest) == blob.size {
                 found[blob.digest] = blob
             }
         }
-        return found.values.map { (place: offset(of: $0), blob: $0) }
-            .sorted { ($0.place, $0.blob.digest) < ($1.place, $1.blob.digest) }
-            .map(\.blob)
+        return found
     }
 
-    private func offset(of blob: Descriptor) -> Int64 { range(of: blob.digest)?.lowerBound ?? 0 }
+    /// The same in the order of the file; of a directory in that of their digests.
+    package var blobs: [Descriptor] {
+        let found = blobsByDigest
+        return found.keys.map { (place: range(of: $0)?.lowerBound ?? 0, digest: $0) }
+            .sorted { ($0.place, $0.digest) < ($1.place, $1.digest) }
+            .compactMap { found[$0.digest] }
+    }
 
     /// The blobs in the file that nothing refers to, in the order of their digests.
     package var strayBlobs: [Descriptor] {

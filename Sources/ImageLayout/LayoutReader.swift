@@ -61,8 +61,9 @@ package final class LayoutReader: Sendable {
         partLimit: Int = partLimit
     ) throws {
         let source = try LayoutSource(path: path, spooling: spooling)
-        var graph = LayoutGraph(file: source.root, places: source.blobs, partLimit: partLimit)
         let index = naming?.named(source.index) ?? source.index
+        let read = ReadDocuments(beneath: index, of: source.blobs)
+        var graph = LayoutGraph(file: source.root, places: source.blobs, read: read, partLimit: partLimit)
         for descriptor in index { try graph.add(descriptor) }
         self.path = path
         file = source.root
