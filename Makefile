@@ -8,7 +8,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # What drayage is built and installed with, which is all that the demo needs, and what tests and benchmark run beside it.
 BUILD_PACKAGES := binutils libarchive-dev libcrypt-dev libssl-dev libyaml-dev pkg-config zlib1g-dev
 TEST_PACKAGES := apache2-utils ca-certificates containerd curl docker-registry e2fsprogs gzip libarchive-tools \
-	libnginx-mod-http-echo microsocks nginx-light openssl podman skopeo tar time tinyproxy umoci xz-utils zstd
+	libnginx-mod-http-echo libnginx-mod-stream microsocks nginx-light openssl podman skopeo tar time tinyproxy umoci \
+	xz-utils zstd
 
 # A build of its own for each set of flags: changing flags builds everything anew.
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
