@@ -129,11 +129,11 @@ struct LayoutGraph {
     ) throws(LayoutError) -> Document? {
         let digest = descriptor.digest
         if let known = documents[digest] { return known }
+        guard !unreadable.contains(digest), let size = places.byteCount(of: digest) else { return nil }
         if isDeclared, let document = read[descriptor] {
             documents[digest] = document
             return document
         }
-        guard !unreadable.contains(digest), let size = places.byteCount(of: digest) else { return nil }
         guard size <= Document.byteLimit else {
             return reject(digest, .invalidDocument(digest, DocumentError(.tooLarge(byteCount: Int(size)))))
         }

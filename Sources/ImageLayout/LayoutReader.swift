@@ -62,7 +62,7 @@ package final class LayoutReader: Sendable {
     ) throws {
         let source = try LayoutSource(path: path, spooling: spooling)
         let index = naming?.named(source.index) ?? source.index
-        let read = ReadDocuments(beneath: index, of: source.blobs)
+        let read = ReadDocuments(beneath: index, of: source.blobs, partLimit: partLimit)
         var graph = LayoutGraph(file: source.root, places: source.blobs, read: read, partLimit: partLimit)
         for descriptor in index { try graph.add(descriptor) }
         self.path = path

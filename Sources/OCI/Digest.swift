@@ -47,7 +47,7 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
 
         init() {}
 
-        /// Reads 64 of hexadecimal digits.
+        /// Reads 64 hexadecimal digits.
         init(_ digits: Span<UInt8>, from start: Int) {
             func word(_ index: Int) -> UInt64 {
                 var word: UInt64 = 0

@@ -21,34 +21,32 @@ struct HTTPRequest: Sendable {
     }
 
     var method: HTTPMethod
-    var url: String { didSet { origin = URLParts.origin(of: url) } }
-    /// The host of the URL, looked for once as each layer asks for it; nil where there is none.
-    private(set) var origin: URLParts.Origin?
-    var headers: HTTPHeaders
-    var body: Body
+    var url: RequestURL
+    var headers = HTTPHeaders()
+    var body = Body.none
     /// The registry that it is for, also where that has sent us elsewhere.
     var registry: URLParts.Origin?
     /// Whether it goes to the maker of a foreign layer, who is told nothing of us.
-    var isAnonymous: Bool
+    var isAnonymous = false
     /// Whether a redirect to another host is an answer, and not followed.
-    var staysAtHost: Bool
+    var staysAtHost = false
 
-    init(
-        method: HTTPMethod,
-        url: String,
-        headers: HTTPHeaders = [:],
-        body: Body = .none,
-        registry: URLParts.Origin? = nil,
-        isAnonymous: Bool = false,
-        staysAtHost: Bool = false
-    ) {
-        (self.method, self.url, self.headers, self.body) = (method, url, headers, body)
-        (self.registry, self.isAnonymous, self.staysAtHost) = (registry, isAnonymous, staysAtHost)
-        origin = URLParts.origin(of: url)
-    }
+    /// The host that it goes to; nil where its URL is no http or https URL of a host.
+    var origin: URLParts.Origin? { url.origin }
 
     /// The request as an error names it: without the query, which may hold signatures, and without a user.
-    var name: String { "\(method.rawValue) \(URLParts.redacted(url))" }
+    var name: String { "\(method.rawValue) \(URLParts.redacted(url.text))" }
+}
+
+/// The URL of a request, with its host, which each layer asks for: it is looked for once.
+struct RequestURL: Sendable {
+    let text: String
+    let origin: URLParts.Origin?
+
+    init(_ text: String) {
+        self.text = text
+        origin = URLParts.origin(of: text)
+    }
 }
 
 /// A range of an open file.

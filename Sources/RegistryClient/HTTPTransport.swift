@@ -90,7 +90,7 @@ final class HTTPTransport: Sendable {
                 try await execute(message, request.body.isBlob ? pair.upload : pair.ordinary, delegate)
             }
             if let failure = ProxyFailure(response, route) { throw failure.error(request, context) }
-            response.url = request.url
+            response.url = request.url.text
             response.hint = AnswerHint.text(for: response, over: route)
             hosts.note(&response, to: request, context: context)
             // A refusal may come before the last piece has left.
@@ -211,7 +211,7 @@ final class HTTPTransport: Sendable {
         headers.replaceOrAdd(name: "User-Agent", value: Self.userAgent)
         // A layer is compressed already, and its digest is of the bytes as they are stored.
         headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
-        var url = URLParts.legal(request.url)
+        var url = URLParts.legal(request.url.text)
         if let proxy = route.forwardingProxy {
             // The proxy is what is connected to, and takes this header for itself.
             headers.replaceOrAdd(name: "Host", value: route.origin.authority)

@@ -65,7 +65,7 @@ extension RegistryClient {
         let url = path.hasPrefix("/") ? registry.endpoint.baseURL + path : path
         let request = HTTPRequest(
             method: method,
-            url: url,
+            url: RequestURL(url),
             headers: headers,
             body: body,
             registry: registry.endpoint.origin,
@@ -138,7 +138,7 @@ extension RegistryClient {
                 context: context
             )
             if response.status != 401 { await authenticator.noteAccepted() }
-            guard isOwn, response.url == request.url else { return response }
+            guard isOwn, response.url == request.url.text else { return response }
             let challenges = Challenge.all(in: response, to: authorization)
             if authorization == nil, challenges.isEmpty, [403, 404].contains(response.status), !request.body.isBlob {
                 return try await introduced(request, registry, scopes, handling, context, refused: response)
@@ -224,7 +224,7 @@ extension RegistryClient {
 
     /// What a registry asks everybody for who wants to know what it is.
     private func challenges(of registry: Registry, _ context: RequestContext) async throws -> [Challenge] {
-        var request = HTTPRequest(method: .GET, url: registry.endpoint.baseURL + "/v2/")
+        var request = HTTPRequest(method: .GET, url: RequestURL(registry.endpoint.baseURL + "/v2/"))
         request.registry = registry.endpoint.origin
         for header in registry.headers { request.headers.add(name: header.name, value: header.value) }
         let limit = BodyHandling.errorBodyLimit
@@ -248,14 +248,15 @@ extension RegistryClient {
             let response = try await transport.send(request, handling: handling, context: context)
             guard response.isRedirect(of: request.method) else { return response }
             let target = try RedirectPolicy.target(of: response, from: request, context: context)
-            let isElsewhere = URLParts.origin(of: target) != request.origin
+            let url = RequestURL(target)
+            let isElsewhere = url.origin != request.origin
             if request.staysAtHost, isElsewhere { return response }
             // Spec: distribution: a client must not send its authorization across hosts.
             if isElsewhere {
                 request.headers.remove(name: "Authorization")
                 for header in own { request.headers.remove(name: header.name) }
             }
-            request.url = target
+            request.url = url
         }
         throw RegistryError(
             .unsafeRedirect,
@@ -286,9 +287,9 @@ enum RedirectPolicy {
             )
         }
         guard let location = response.headers.first(name: "Location"),
-            let target = URLParts.resolve(location, against: request.url), let origin = URLParts.origin(of: target)
+            let target = URLParts.resolve(location, against: request.url.text), let origin = URLParts.origin(of: target)
         else { throw refuse("it names no http or https URL") }
-        guard !isDowngrade(from: request.url, to: target) else {
+        guard !isDowngrade(from: request.url.text, to: target) else {
             throw refuse("it leads from https to http on \(origin.hostText)")
         }
         return target

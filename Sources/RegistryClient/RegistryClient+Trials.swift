@@ -79,7 +79,7 @@ extension RegistryClient {
             context
         )
         guard let opened, push.isDone else { return (push, nil) }
-        let request = HTTPRequest(method: .POST, url: opened.url, registry: registry.endpoint.origin)
+        let request = HTTPRequest(method: .POST, url: RequestURL(opened.url), registry: registry.endpoint.origin)
         var session = try UploadSession(opened: opened, by: request, at: registry, context: context)
         let (chunks, answer) = try await trial(
             .PATCH,

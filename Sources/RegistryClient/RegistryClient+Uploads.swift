@@ -42,7 +42,7 @@ package struct UploadSession: Hashable, Sendable {
         context: RequestContext
     ) throws -> String {
         var answered = request
-        answered.url = response.url
+        answered.url = RequestURL(response.url)
         let target = try RedirectPolicy.target(of: response, from: answered, context: context)
         // Nobody else says what is done there with our credentials.
         let own = registry.endpoint.origin

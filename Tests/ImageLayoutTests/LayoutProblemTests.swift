@@ -26,6 +26,15 @@ import Testing
         return (images, shared)
     }
 
+    /// An index of these children, whether they are there or not.
+    private func index(_ children: [Descriptor]) throws -> TestDocument {
+        let entries = children.map {
+            #"{"mediaType":"\#($0.mediaType)","digest":"\#($0.digest)","size":\#($0.size)}"#
+        }
+        let json = #"{"schemaVersion":2,"manifests":[\#(entries.joined(separator: ","))]}"#
+        return try TestDocument(bytes: Array(json.utf8), mediaType: .ociIndex)
+    }
+
     @Test func `a missing blob is named with the images that need it`() throws {
         let (images, shared) = try images()
         let reader = try reader(of: layoutFiles(images).filter { $0.0 != blobPath(shared.digest) })
@@ -134,13 +143,6 @@ import Testing
     }
 
     @Test func `an image may have ten thousand manifests beneath it, in all its indexes together`() throws {
-        func index(_ children: [Descriptor]) throws -> TestDocument {
-            let entries = children.map {
-                #"{"mediaType":"\#($0.mediaType)","digest":"\#($0.digest)","size":\#($0.size)}"#
-            }
-            let json = #"{"schemaVersion":2,"manifests":[\#(entries.joined(separator: ","))]}"#
-            return try TestDocument(bytes: Array(json.utf8), mediaType: .ociIndex)
-        }
         // Two indexes of 5,001 children each, which are not there: one problem says why the rest was not looked at.
         let lists = try (0..<2).map { list in
             try index(
@@ -156,6 +158,18 @@ import Testing
         let reader = try reader(of: layoutFiles(NamedImages([("r.example/wide:1", image)])))
         #expect(reader.problems.last?.code == .tooManyDocuments(top.digest, limit: 10_000))
         #expect(reader.problems.last?.images == ["r.example/wide:1"])
+    }
+
+    @Test func `a document that was refused for one image is not there for another`() throws {
+        var builder = ImageBuilder(seed: 12)
+        let image = try builder.image()
+        let wrong = Descriptor(mediaType: .dockerManifest, digest: image.digest, size: image.top.size)
+        let list = TestImage(document: try index([wrong]), children: [], config: nil, layers: [], platform: nil)
+        let reader = try reader(of: layoutFiles(NamedImages([("r.example/a:1", list), ("r.example/b:1", image)])))
+        let error = DocumentError(.typesDisagree(declared: .dockerManifest, own: .ociManifest))
+        #expect(reader.problems.map(\.code) == [.invalidDocument(image.digest, error)])
+        #expect(reader.problems.first?.images == ["r.example/a:1", "r.example/b:1"])
+        #expect(reader.documents[image.digest] == nil)
     }
 
     @Test(arguments: [false, true])

@@ -145,6 +145,15 @@ import Testing
         #expect(error.isContentDamage)
     }
 
+    @Test(arguments: ["", "./"])
+    func `a blob that is there twice is refused`(prefix: String) throws {
+        let files = try layoutFiles(image)
+        let (path, bytes) = try #require(files.last)
+        let error = try failure(handmadeBundle(files + [(prefix + path, bytes)]))
+        #expect(error.code == .duplicateEntry)
+        #expect(error.entry == prefix + path)
+    }
+
     @Test(arguments: [("1", "a hard link"), ("2", "a symbolic link"), ("3", "a device, a pipe or a socket")])
     func `a link or a device is refused`(type: String, kind: String) throws {
         let header = TarBytes.header(path: "blobs/x", byteCount: 0, type: Character(type), link: "oci-layout")

@@ -104,7 +104,7 @@ struct TokenServer: Hashable, Sendable {
             if case .password(let username, _) = credentials?.kind {
                 url = URLParts.appending("account", username, to: url)
             }
-            var request = HTTPRequest(method: .GET, url: url)
+            var request = HTTPRequest(method: .GET, url: RequestURL(url))
             request.headers.add(name: "Accept", value: "application/json")
             if let basic = credentials?.basicAuthorization { request.headers.add(name: "Authorization", value: basic) }
             return request
@@ -113,7 +113,7 @@ struct TokenServer: Hashable, Sendable {
         if let service { fields.append(("service", service)) }
         fields.append(("scope", scopes.map(\.description).joined(separator: " ")))
         let form = fields.map { "\($0)=\(URLParts.percentEncoded($1))" }.joined(separator: "&")
-        var request = HTTPRequest(method: .POST, url: realm, body: .bytes(Array(form.utf8)))
+        var request = HTTPRequest(method: .POST, url: RequestURL(realm), body: .bytes(Array(form.utf8)))
         request.headers.add(name: "Accept", value: "application/json")
         request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
         return request
