@@ -63,7 +63,7 @@ install: release ## install the stripped binary and the shell completions below 
 	cd $(DESTDIR)$(PREFIX)/share && ../bin/drayage --generate-completion-script fish \
 		>fish/vendor_completions.d/drayage.fish
 
-sanitize: test-packages ## run all tests under the thread and the address sanitizer; it takes an hour or two
+sanitize: test-packages ## run all tests, optimised, under the thread and the address sanitizer; it takes an hour
 	SWIFT='$(SWIFT)' fixtures/sanitize.sh thread
 	SWIFT='$(SWIFT)' fixtures/sanitize.sh address
 
