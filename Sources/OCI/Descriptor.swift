@@ -9,13 +9,37 @@ public struct Descriptor: Hashable, Sendable, Codable {
     /// Its size in bytes, never negative.
     public let size: Int64
     /// Where else it may be had: set on layers that are not to be distributed.
-    public let urls: [String]?
+    public var urls: [String]? { rest.fields?.urls }
     /// What the maker noted.
-    public let annotations: [String: String]?
+    public var annotations: [String: String]? { rest.fields?.annotations }
     /// What the image runs on: set within an index.
-    public let platform: Platform?
+    public var platform: Platform? { rest.fields?.platform }
     /// The type of an artifact: set within an index.
-    public let artifactType: String?
+    public var artifactType: String? { rest.fields?.artifactType }
+
+    private let rest: Rest
+
+    /// What most descriptors do not have, in a place of its own: a bundle has thousands of them, and they are passed about.
+    private indirect enum Rest: Hashable, Sendable {
+        case none
+        case some(Fields)
+
+        struct Fields: Hashable, Sendable {
+            var urls: [String]?
+            var annotations: [String: String]?
+            var platform: Platform?
+            var artifactType: String?
+        }
+
+        init(_ fields: Fields) { self = fields == Fields() ? .none : .some(fields) }
+
+        var fields: Fields? {
+            switch self {
+            case .none: nil
+            case .some(let fields): fields
+            }
+        }
+    }
 
     private enum CodingKeys: String, CodingKey {
         case mediaType
@@ -38,17 +62,23 @@ public struct Descriptor: Hashable, Sendable, Codable {
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
-        self.annotations = annotations
-        self.platform = platform
-        urls = nil
-        artifactType = nil
+        rest = Rest(Rest.Fields(annotations: annotations, platform: platform))
     }
 
     /// Decodes a descriptor and refuses a negative size.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        mediaType = try container.decode(MediaType.self, forKey: .mediaType)
-        digest = try container.decode(Digest.self, forKey: .digest)
+        // As texts: types that decode themselves get a decoder each, and take longer than the rest together.
+        mediaType = MediaType(rawValue: try container.decode(String.self, forKey: .mediaType))
+        do {
+            digest = try Digest(parsing: try container.decode(String.self, forKey: .digest))
+        } catch let error as ReferenceError {
+            throw DecodingError.dataCorruptedError(
+                forKey: .digest,
+                in: container,
+                debugDescription: error.description
+            )
+        }
         size = try container.decode(Int64.self, forKey: .size)
         guard size >= 0 else {
             throw DecodingError.dataCorruptedError(
@@ -57,14 +87,34 @@ public struct Descriptor: Hashable, Sendable, Codable {
                 debugDescription: "a size must not be negative"
             )
         }
-        urls = try container.decodeIfPresent([String].self, forKey: .urls)
-        annotations = try container.decodeIfPresent([String: String].self, forKey: .annotations)
-        platform = try container.decodeIfPresent(Platform.self, forKey: .platform)
-        artifactType = try container.decodeIfPresent(String.self, forKey: .artifactType)
+        // Foundation's decoder takes longer to find that there is none than to be asked before.
+        func optional<Value: Decodable>(_ type: Value.Type, _ key: CodingKeys) throws -> Value? {
+            container.contains(key) ? try container.decodeIfPresent(type, forKey: key) : nil
+        }
+        rest = Rest(
+            Rest.Fields(
+                urls: try optional([String].self, .urls),
+                annotations: try optional([String: String].self, .annotations),
+                platform: try optional(Platform.self, .platform),
+                artifactType: try container.decodeIfPresent(String.self, forKey: .artifactType)
+            )
+        )
+    }
+
+    /// Encodes what there is.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(mediaType, forKey: .mediaType)
+        try container.encode(digest, forKey: .digest)
+        try container.encode(size, forKey: .size)
+        try container.encodeIfPresent(urls, forKey: .urls)
+        try container.encodeIfPresent(annotations, forKey: .annotations)
+        try container.encodeIfPresent(platform, forKey: .platform)
+        try container.encodeIfPresent(artifactType, forKey: .artifactType)
     }
 
     /// Whether this is a layer that is fetched from its maker and that registries do not hold.
-    package var isForeignLayer: Bool { mediaType.isNondistributable && urls?.isEmpty == false }
+    package var isForeignLayer: Bool { urls?.isEmpty == false && mediaType.isNondistributable }
 
     /// What this child of an index is an attestation of, as BuildKit notes it; nil where it does not.
     package var attestedDigest: Digest? {

@@ -16,6 +16,36 @@ import Testing
         #expect(String(decoding: try encoder.encode(descriptor), as: UTF8.self) == json)
     }
 
+    @Test(arguments: [
+        #""urls":["u"]"#, #""annotations":{"a":"b"}"#, #""platform":{"os":"o","architecture":"a"}"#,
+        #""artifactType":"x/y""#,
+    ])
+    func `descriptors that differ in one thing are two`(field: String) throws {
+        func descriptor(_ field: String) throws -> Descriptor {
+            let json = #"{"mediaType":"m/t","digest":"sha256:\#(f64)","size":1\#(field)}"#
+            return try JSONDecoder().decode(Descriptor.self, from: Data(json.utf8))
+        }
+        let bare = try descriptor("")
+        let full = try descriptor("," + field)
+        #expect(full != bare)
+        #expect(full == (try descriptor("," + field)))
+        #expect(Set([bare, full, try descriptor("," + field), try descriptor("")]).count == 2)
+        #expect(try descriptor(",\(field.prefix { $0 != ":" }):null") == bare)
+    }
+
+    @Test func `what is no digest is refused, with its place`() {
+        let json = #"{"mediaType":"m/t","digest":"sha256:short","size":1}"#
+        let error = #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(Descriptor.self, from: Data(json.utf8))
+        }
+        guard case .dataCorrupted(let context) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(context.codingPath.map(\.stringValue) == ["digest"])
+        #expect(context.debugDescription.contains("sha256:short"))
+    }
+
     @Test func `a layer is foreign only if its type says so and it tells where it is`() throws {
         func isForeign(_ type: String, _ urls: String) throws -> Bool {
             let json = #"{"mediaType":"\#(type)","digest":"sha256:\#(f64)","size":1,"urls":\#(urls)}"#
