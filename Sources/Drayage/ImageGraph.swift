@@ -39,11 +39,15 @@ struct ImageGraph: Sendable {
     ///
     /// The sizes are what manifests claim: a sum beyond the range of the type is its largest number.
     func byteCount(from top: Digest) -> Int64 {
-        let sizes = documents(from: top).map(\.descriptor.size) + blobs(from: top).map(\.size)
-        return sizes.reduce(0) { total, size in
-            let (sum, overflow) = total.addingReportingOverflow(size)
-            return overflow ? .max : sum
+        var seen: Set<Digest> = []
+        var total: Int64 = 0
+        for document in documents(from: top) {
+            for part in [document.descriptor] + blobs(of: document) where seen.insert(part.digest).inserted {
+                let (sum, overflow) = total.addingReportingOverflow(part.size)
+                total = overflow ? .max : sum
+            }
         }
+        return total
     }
 
     /// The platforms of what is there of an index, attestations left out; nil for a single manifest, whose config says it.

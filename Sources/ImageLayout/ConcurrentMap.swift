@@ -8,7 +8,7 @@ extension Array where Element: Sendable {
     /// - Returns: the results in the order of the elements.
     package func concurrentMap<Output: Sendable>(_ transform: @Sendable (Element) -> Output) -> [Output] {
         // Some together, as an element may be no more than a few hundred bytes to read; but so that there is work for all.
-        let length = Swift.max(1, Swift.min(64, count / 16))
+        let length = Swift.max(1, Swift.min(16, count / 16))
         let parts = Mutex([[Output]](repeating: [], count: (count + length - 1) / length))
         DispatchQueue.concurrentPerform(iterations: (count + length - 1) / length) { index in
             let part = self[(index * length)..<Swift.min((index + 1) * length, count)].map(transform)

@@ -45,7 +45,7 @@ struct LayoutGraph {
             let (descriptor, level) = pending[next]
             next += 1
             guard let document = try document(descriptor) else { continue }
-            partCount += 1 + document.blobs.count + document.children.count
+            partCount += 1 + document.partCount
             guard partCount <= partLimit else { throw file.error(.tooManyParts(limit: partLimit)) }
             for blob in document.blobs { note(presenceOf: blob) }
             for layer in document.foreignLayers where places.byteCount(of: layer.digest) != nil {

@@ -24,6 +24,7 @@ struct ReadDocuments: Sendable {
             return known.insert(descriptor.digest).inserted
         }
         var level = tops.filter(isToBeRead)
+        documents.reserveCapacity(level.count)
         for _ in 0..<ImageIndex.nestingLimit where !level.isEmpty {
             var next: [Descriptor] = []
             for start in stride(from: 0, to: level.count, by: Self.sliceLength) where partCount <= partLimit {
@@ -31,7 +32,7 @@ struct ReadDocuments: Sendable {
                 for (descriptor, document) in zip(slice, slice.concurrentMap { Self.document($0, of: places) }) {
                     guard let document else { continue }
                     documents[descriptor.digest] = (descriptor.mediaType, document)
-                    partCount += 1 + document.blobs.count + document.children.count
+                    partCount += 1 + document.partCount
                     next += document.children.filter(isToBeRead)
                 }
             }

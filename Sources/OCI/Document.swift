@@ -5,7 +5,9 @@ import FoundationEssentials
 /// The bytes are what the digest is of. They are kept, stored and sent as they came, and never encoded again.
 package struct Document: Sendable {
     /// What the bytes say.
-    package enum Content: Hashable, Sendable {
+    ///
+    /// Apart from the bytes, so that a document is small to pass about.
+    package indirect enum Content: Hashable, Sendable {
         case manifest(ImageManifest)
         case index(ImageIndex)
         /// A type that Drayage does not know, carried whole. Spec: image "Image Index", unknown media types.
@@ -32,6 +34,15 @@ package struct Document: Sendable {
     package var blobs: [Descriptor] {
         guard case .manifest(let manifest) = content else { return [] }
         return manifest.blobs
+    }
+
+    /// How many manifests and blobs are directly beneath.
+    package var partCount: Int {
+        switch content {
+        case .manifest(let manifest): 1 + manifest.layers.count
+        case .index(let index): index.manifests.count
+        case .opaque: 0
+        }
     }
 
     /// The layers directly beneath that are fetched from their makers, where this is a manifest.

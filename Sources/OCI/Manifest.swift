@@ -13,7 +13,13 @@ package struct ImageManifest: Hashable, Sendable {
     package var foreignLayers: [Descriptor] { layers.filter(\.isForeignLayer) }
 
     /// The blobs that a registry holds for it: the config, and the layers that may be distributed.
-    package var blobs: [Descriptor] { [config] + layers.filter { !$0.isForeignLayer } }
+    package var blobs: [Descriptor] {
+        var blobs: [Descriptor] = []
+        blobs.reserveCapacity(1 + layers.count)
+        blobs.append(config)
+        for layer in layers where !layer.isForeignLayer { blobs.append(layer) }
+        return blobs
+    }
 }
 
 /// An index or a Docker manifest list: manifests for several platforms under one name.
