@@ -43,10 +43,12 @@ enum LayoutPath {
 
     /// The digest of the blob with this path; nil where it is no blob.
     static func digest(ofBlob path: String) -> Digest? {
-        guard path.utf8.starts(with: "blobs/".utf8) else { return nil }
-        let parts = path.utf8.dropFirst("blobs/".utf8.count).split(separator: slash, omittingEmptySubsequences: false)
+        let bytes = path.utf8
+        guard bytes.starts(with: "blobs/".utf8) else { return nil }
+        let name = bytes.dropFirst("blobs/".utf8.count)
+        guard let end = name.firstIndex(of: slash) else { return nil }
         // Layouts may hold files that are no blobs, and blobs of algorithms that nothing here can refer to.
-        return parts.count == 2 ? Digest(algorithm: parts[0], hex: parts[1]) : nil
+        return Digest(algorithm: name[..<end], hex: name[name.index(after: end)...])
     }
 
     /// A path without `.` components; nil where it is not beneath the layout's root or is no path of a file.
