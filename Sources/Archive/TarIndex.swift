@@ -16,10 +16,15 @@ package enum TarIndex {
     /// - Parameters:
     ///   - descriptor: an open regular file; its position is moved, and the caller closes it.
     ///   - path: the file's path, for errors.
+    ///   - onEntry: hears of each entry when it is found, before it is known whether what follows is whole.
     /// - Returns: the entries.
     /// - Throws: ``ArchiveError`` when it is no tar file, compressed, truncated or damaged, or has a sparse entry or more
     ///   than the limits allow.
-    package static func read(descriptor: Int32, path: String) throws(ArchiveError) -> [TarEntry] {
+    package static func read(
+        descriptor: Int32,
+        path: String,
+        onEntry: (TarEntry) -> Void = { _ in }
+    ) throws(ArchiveError) -> [TarEntry] {
         let byteCount = try size(of: descriptor, path: path)
         let archive = try open(descriptor: descriptor, path: path)
         var entries: [TarEntry] = []
@@ -32,6 +37,7 @@ package enum TarIndex {
                 throw ArchiveError(.truncated(needed: end, byteCount: byteCount), path: path, entry: entry.path)
             }
             entries.append(entry)
+            onEntry(entry)
         }
         // libarchive takes the end of the file for the end of the archive, so a cut between two entries goes unnoticed.
         let needed = end + TarHeader.endByteCount
@@ -59,8 +65,8 @@ package enum TarIndex {
         try archive.check(unsafe archive_read_support_filter_gzip(archive.pointer), "choosing gzip")
         try archive.check(unsafe archive_read_support_filter_zstd(archive.pointer), "choosing zstd")
         try archive.check(unsafe archive_read_support_filter_xz(archive.pointer), "choosing xz")
-        // One read per entry: large enough for a header and its neighbours, small enough not to matter.
-        guard unsafe archive_read_open_fd(archive.pointer, descriptor, 16 << 10) == ARCHIVE_OK else {
+        // Large enough for a header and its neighbours; of data that is skipped little is read with it.
+        guard unsafe archive_read_open_fd(archive.pointer, descriptor, 4 << 10) == ARCHIVE_OK else {
             throw ArchiveError(.notTar(reason: archive.reason), path: path)
         }
         if unsafe archive_filter_code(archive.pointer, 0) != ARCHIVE_FILTER_NONE {

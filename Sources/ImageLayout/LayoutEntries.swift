@@ -9,6 +9,7 @@ struct LayoutEntries {
     /// The entries of what `docker save` wrote; nil where this is an OCI image layout.
     private(set) var docker: DockerEntries?
     private var files: [String: Range<Int64>] = [:]
+    private var index: Eager<Result<LayoutIndex, LayoutError>>?
 
     /// What is no directory, with its normalised path, and the digest that a blob has by it.
     typealias Entry = (path: String, digest: Digest?, entry: TarEntry)
@@ -24,11 +25,17 @@ struct LayoutEntries {
     init(of file: OpenFile) throws(LayoutError) {
         let entries: [TarEntry]
         do {
-            entries = try TarIndex.read(descriptor: file.descriptor, path: file.path)
+            entries = try TarIndex.read(descriptor: file.descriptor, path: file.path) { entry in
+                // A bundle has it before all that it names, of which the headers take as long to read.
+                if index == nil, entry.kind == .regular, entry.path == LayoutPath.index {
+                    index = Self.index(at: entry.range, in: file)
+                }
+            }
         } catch {
             throw file.error(.archive(error))
         }
         var found: [Entry] = []
+        found.reserveCapacity(entries.count)
         for entry in entries {
             if let digest = LayoutPath.digest(ofBlob: entry.path), entry.kind != .directory {
                 found.append((entry.path, digest, entry))
@@ -54,11 +61,23 @@ struct LayoutEntries {
         guard let range = files[LayoutPath.index] else {
             throw file.error(.notLayout(reason: "it has no \(LayoutPath.index)"))
         }
-        return try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
+        return try (index ?? Self.index(at: range, in: file)).value.get()
+    }
+
+    private static func index(
+        at range: Range<Int64>,
+        in file: OpenFile
+    ) -> Eager<Result<LayoutIndex, LayoutError>> {
+        Eager {
+            Result { () throws(LayoutError) in
+                try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
+            }
+        }
     }
 
     private mutating func addLayout(_ found: [Entry], _ file: OpenFile) throws(LayoutError) {
         var others: Set<String> = []
+        blobs.reserveCapacity(found.count)
         for (path, digest, entry) in found {
             if let kind = entry.kind.irregularText {
                 throw file.error(.unsupportedEntry(kind: kind), entry: entry.path)
@@ -85,6 +104,7 @@ struct LayoutEntries {
 
     private func isIndexEmpty(in file: OpenFile) throws(LayoutError) -> Bool {
         guard let range = files[LayoutPath.index] else { return false }
+        if case .success(let index) = index?.value { return index.manifests.isEmpty }
         let index: IndexEntries = try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
         return index.manifests?.isEmpty != false
     }

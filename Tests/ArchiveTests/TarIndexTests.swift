@@ -42,6 +42,18 @@ extension Testing.Tag {
         }
     }
 
+    @Test func `each entry is told when it is found, before what follows is known to be whole`() throws {
+        let bytes = TarBytes.archive(Self.files)
+        try scratch.write(Array(bytes.dropLast(1024)), to: "x.tar")
+        let descriptor = open(scratch.path("x.tar"), O_RDONLY | O_CLOEXEC)
+        defer { close(descriptor) }
+        var told: [String] = []
+        #expect(throws: ArchiveError.self) {
+            try TarIndex.read(descriptor: descriptor, path: "x.tar") { told.append($0.path) }
+        }
+        #expect(told == Self.files.map(\.path))
+    }
+
     @Test(.tags(.interop), arguments: ["gnutar", "pax", "ustar", "v7"])
     func `every dialect is read`(format: String) throws {
         let content = RandomBytes.make(count: 3000, seed: 9)
