@@ -36,6 +36,7 @@ public struct Lister: Sendable {
             report.bundleByteCount = reader.byteCount
             report.notes = reader.formNotes
             let referrers = ReferrerGraph(reader.referrers, graph: graph)
+            let totals = Eager { reader.blobTotals }
             let images = reader.images.concurrentMap { image in
                 Result {
                     var entry = Report.Image(describing: image, in: graph, status: .present)
@@ -45,8 +46,7 @@ public struct Lister: Sendable {
                 }
             }
             report.images = try images.map { try $0.get() }
-            let blobs = reader.blobsByDigest.values
-            report.totals = Report.Totals(blobCount: blobs.count, byteCount: blobs.reduce(0) { $0 + $1.size })
+            report.totals = Report.Totals(blobCount: totals.value.count, byteCount: totals.value.byteCount)
             return report
         }
     }
@@ -124,6 +124,6 @@ extension LayoutReader {
         }
         let bytes = try bytes(of: manifest.config.digest, limit: ImageConfig.byteLimit)
         // A config is the image's own business: one that says nothing of a platform is no error of the bundle.
-        return (try? ImageConfig(bytes: bytes))?.platform?.description
+        return ImageConfig.platform(in: bytes)?.description
     }
 }

@@ -4,7 +4,7 @@ extension LayoutReader {
     /// The configs and layers that the images need, each once, by digest.
     ///
     /// Only those that are there in their size: the others are among the ``problems``.
-    package var blobsByDigest: [Digest: Descriptor] {
+    private var blobsByDigest: [Digest: Descriptor] {
         var found: [Digest: Descriptor] = [:]
         for document in documents.values {
             for blob in document.blobs + document.foreignLayers where byteCount(of: blob.digest) == blob.size {
@@ -14,7 +14,23 @@ extension LayoutReader {
         return found
     }
 
-    /// The same in the order of the file; of a directory in that of their digests.
+    /// How many configs and layers the images need, and the bytes that these have together, each counted once.
+    ///
+    /// Only those that are there in their size.
+    package var blobTotals: (count: Int, byteCount: Int64) {
+        var seen = Set<Digest>(minimumCapacity: places.digests.count)
+        var byteCount: Int64 = 0
+        for document in documents.values {
+            for blob in document.blobs + document.foreignLayers
+            where self.byteCount(of: blob.digest) == blob.size && seen.insert(blob.digest).inserted {
+                byteCount += blob.size
+            }
+        }
+        return (seen.count, byteCount)
+    }
+
+    /// The configs and layers that the images need, each once, in the order of the file; of a directory in that of their
+    /// digests.
     package var blobs: [Descriptor] {
         let found = blobsByDigest
         return found.keys.map { (place: range(of: $0)?.lowerBound ?? 0, digest: $0) }

@@ -27,6 +27,13 @@ package struct ImageConfig: Hashable, Sendable {
             throw DocumentError(.unreadableConfig(reason: Document.reason(of: error)))
         }
     }
+
+    /// Reads the platform alone, which is quicker; nil where a config names none, or is none.
+    package static func platform(in bytes: [UInt8]) -> Platform? {
+        guard bytes.count <= byteLimit else { return nil }
+        // Its fields are among those of the config.
+        return try? JSONDecoder().decode(Platform.self, from: Data(bytes))
+    }
 }
 
 extension ImageConfig {

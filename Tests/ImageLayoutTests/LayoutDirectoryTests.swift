@@ -37,6 +37,8 @@ import Testing
             let location = try #require(try reader.location(of: digest))
             #expect(location.range == 0..<Int64(content.count))
         }
+        #expect(reader.blobTotals.count == reader.blobs.count)
+        #expect(reader.blobTotals.byteCount == reader.blobs.reduce(0) { $0 + $1.size })
         for blob in reader.blobs { try reader.verify(blob) }
         #expect(reader.byteCount == Int64(try layoutFiles(images).dropFirst().reduce(0) { $0 + $1.1.count }))
     }

@@ -15,6 +15,7 @@ import Testing
         let config = try ImageConfig(bytes: try #require(image.config).bytes)
         #expect(config.platform == ImageBuilder.linuxARM64)
         #expect(config.diffIDs == layers.map(\.diffID))
+        #expect(ImageConfig.platform(in: try #require(image.config).bytes) == ImageBuilder.linuxARM64)
     }
 
     /// Texts that artifacts have as an image's config.
@@ -22,6 +23,7 @@ import Testing
     func `what a config does not say is no error`(json: String) throws {
         let config = try config(json)
         #expect(config.platform == nil)
+        #expect(ImageConfig.platform(in: Array(json.utf8)) == nil)
         #expect(config.diffIDs == [])
     }
 
@@ -36,6 +38,7 @@ import Testing
         let error = #expect(throws: DocumentError.self) { try config(json) }
         #expect(error?.code == .unreadableConfig(reason: reason))
         #expect(error?.description == "the config cannot be read: \(reason)")
+        #expect(ImageConfig.platform(in: Array(json.utf8)) == nil)
     }
 
     @Test func `what is no digest is refused, with its place`() {
@@ -48,5 +51,12 @@ import Testing
         let padding = String(repeating: " ", count: ImageConfig.byteLimit - 2)
         #expect(try config("{}" + padding).diffIDs == [])
         #expect(throws: DocumentError(.configTooLarge(byteCount: 4_194_305))) { try config("{}" + padding + " ") }
+    }
+
+    @Test func `the platform alone is read where the rest makes no sense, and of no config that is too large`() {
+        let json = #"{"os":"linux","architecture":"s390x","rootfs":[]}"#
+        #expect(ImageConfig.platform(in: Array(json.utf8)) == Platform(os: "linux", architecture: "s390x"))
+        let padding = String(repeating: " ", count: ImageConfig.byteLimit)
+        #expect(ImageConfig.platform(in: Array((json + padding).utf8)) == nil)
     }
 }
