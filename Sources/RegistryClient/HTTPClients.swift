@@ -4,10 +4,13 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The HTTP clients, one pair for each ``Route``: made when it is first gone, and all ended together.
+/// The HTTP clients, a pair for each ``Route`` and event loop: made when they are first needed, and all ended together.
 ///
 /// A client has one proxy. It could have its trust from each request, but would compare all certificates each time. Hosts
-/// are many where registries send us to ever new ones, so of the pairs that nobody uses only the newest are kept.
+/// are many where registries send us to ever new ones, so of the ways that nobody uses only the newest are kept.
+///
+/// A client has one event loop, too. With several it runs a request on one and its connection on another, hands each piece
+/// over between them, and ends the process where a connection is closed before the one has told the other that it is free.
 final class HTTPClients: Sendable {
     /// Two clients that differ in how long they wait for an answer.
     struct Pair: Sendable {
@@ -16,15 +19,25 @@ final class HTTPClients: Sendable {
         let upload: HTTPClient
     }
 
-    /// A pair, and who uses it.
+    /// The pairs of a way, and who uses them.
     private struct Entry {
-        let pair: Pair
-        var userCount = 0
+        /// Where its first pair is: not all ways are to begin with the same event loop.
+        let offset: Int
+        var pairs: [(pair: Pair, userCount: Int)] = []
         var lastUse = 0
+
+        var isInUse: Bool { pairs.contains { $0.userCount > 0 } }
+
+        /// The pair to use next, one that nobody uses where that may be; nil for one that is yet to be made.
+        func next(limit: Int) -> Int? {
+            pairs.firstIndex { $0.userCount == 0 }
+                ?? (pairs.count < limit ? nil : pairs.indices.min { pairs[$0].userCount < pairs[$1].userCount })
+        }
     }
 
     private struct State {
         var entries: [Route.Key: Entry] = [:]
+        var entryCount = 0
         var useCount = 0
         /// The first failure to end a pair.
         var failure: (any Error)?
@@ -32,14 +45,16 @@ final class HTTPClients: Sendable {
 
     private let configuration: RegistryClient.Configuration
     private let state = Mutex(State())
-    private static let pairLimit = 64
+    /// As many as digest what a fast network brings; each has certificates of its own to read.
+    private let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator().prefix(4))
+    private static let entryLimit = 64
 
     init(_ configuration: RegistryClient.Configuration) { self.configuration = configuration }
 
-    /// Runs an operation with the clients for a way.
+    /// Runs an operation with the clients for a way, on the event loop that has least to do for it.
     func withPair<Result>(for route: Route, _ operation: (Pair) async throws -> Result) async throws -> Result {
-        let (pair, superfluous) = take(route)
-        defer { state.withLock { $0.entries[route.key]?.userCount -= 1 } }
+        let (index, pair, superfluous) = take(route)
+        defer { state.withLock { $0.entries[route.key]?.pairs[index].userCount -= 1 } }
         guard let superfluous else { return try await operation(pair) }
         // Some hosts take their time to say farewell.
         let result: Swift.Result<Result, any Error>
@@ -48,43 +63,56 @@ final class HTTPClients: Sendable {
         } catch {
             result = .failure(error)
         }
-        await end(superfluous)
+        await end([superfluous])
         return try result.get()
     }
 
-    /// The pair of a way, and one that makes room for it.
-    private func take(_ route: Route) -> (pair: Pair, superfluous: Pair?) {
+    /// A pair of a way with its place, and what makes room for it.
+    private func take(_ route: Route) -> (index: Int, pair: Pair, superfluous: Entry?) {
         state.withLock { state in
-            var superfluous: Pair?
-            if state.entries[route.key] == nil, state.entries.count >= Self.pairLimit,
-                let oldest = state.entries.filter({ $0.value.userCount == 0 }).min(by: {
-                    $0.value.lastUse < $1.value.lastUse
-                })
-            {
-                superfluous = state.entries.removeValue(forKey: oldest.key)?.pair
+            var superfluous: Entry?
+            if state.entries[route.key] == nil, state.entries.count >= Self.entryLimit {
+                let unused = state.entries.filter { !$0.value.isInUse }
+                let oldest = unused.min { $0.value.lastUse < $1.value.lastUse }
+                superfluous = oldest.flatMap { state.entries.removeValue(forKey: $0.key) }
             }
-            var entry = state.entries[route.key] ?? Entry(pair: makePair(for: route))
+            var entry = state.entries[route.key] ?? makeEntry(&state)
             state.useCount += 1
-            entry.userCount += 1
             entry.lastUse = state.useCount
+            let index = entry.next(limit: loops.count) ?? entry.pairs.count
+            if index == entry.pairs.count {
+                entry.pairs.append((makePair(for: route, on: loops[(entry.offset + index) % loops.count]), 0))
+            }
+            entry.pairs[index].userCount += 1
             state.entries[route.key] = entry
-            return (entry.pair, superfluous)
+            return (index, entry.pairs[index].pair, superfluous)
         }
     }
 
-    private func makePair(for route: Route) -> Pair {
+    private func makeEntry(_ state: inout State) -> Entry {
+        defer { state.entryCount += 1 }
+        return Entry(offset: state.entryCount)
+    }
+
+    private func makePair(for route: Route, on loop: any EventLoop) -> Pair {
         Pair(
-            ordinary: client(route, answerTimeout: configuration.idleTimeout),
-            upload: client(route, answerTimeout: configuration.storeTimeout)
+            ordinary: client(route, on: loop, answerTimeout: configuration.idleTimeout),
+            upload: client(route, on: loop, answerTimeout: configuration.storeTimeout)
         )
     }
 
-    private func end(_ pair: Pair) async {
-        for client in [pair.upload, pair.ordinary] {
-            do {
-                try await client.shutdown()
-            } catch {
-                state.withLock { $0.failure = $0.failure ?? error }
+    private func end(_ entries: [Entry]) async {
+        await withTaskGroup { group in
+            for pair in entries.flatMap(\.pairs) {
+                for client in [pair.pair.upload, pair.pair.ordinary] {
+                    group.addTask { [self] in
+                        do {
+                            try await client.shutdown()
+                        } catch {
+                            state.withLock { $0.failure = $0.failure ?? error }
+                        }
+                    }
+                }
             }
         }
     }
@@ -93,19 +121,16 @@ final class HTTPClients: Sendable {
     ///
     /// - Throws: the first error, after all clients have been ended.
     func shutdown() async throws {
-        let pairs = state.withLock { state in
+        let entries = state.withLock { state in
             defer { state.entries = [:] }
-            return state.entries.values.map(\.pair)
+            return Array(state.entries.values)
         }
-        for pair in pairs { await end(pair) }
+        await end(entries)
         if let failure = state.withLock(\.failure) { throw failure }
     }
 
-    private func client(_ route: Route, answerTimeout: Duration) -> HTTPClient {
-        HTTPClient(
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-            configuration: settings(route, answerTimeout: answerTimeout)
-        )
+    private func client(_ route: Route, on loop: any EventLoop, answerTimeout: Duration) -> HTTPClient {
+        HTTPClient(eventLoopGroup: loop, configuration: settings(route, answerTimeout: answerTimeout))
     }
 
     private func settings(_ route: Route, answerTimeout: Duration) -> HTTPClient.Configuration {

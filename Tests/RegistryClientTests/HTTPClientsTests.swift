@@ -27,10 +27,26 @@ import Testing
             #expect(try await client("first.site", clients) == first)
             #expect(try await client("1.site", clients) == second)
             for number in 100..<200 { _ = try await client("\(number).site", clients) }
-            #expect(try await client("used.site", clients) == ObjectIdentifier(used.ordinary))
             return ObjectIdentifier(used.ordinary)
         }
         #expect(try await client("used.site", clients) == inUse)
+        try await clients.shutdown()
+    }
+
+    @Test func `requests at one time are spread over a few clients, others share one`() async throws {
+        let clients = HTTPClients(.withoutRetries)
+        /// The clients of so many requests within one another.
+        func nested(_ count: Int) async throws -> [ObjectIdentifier] {
+            guard count > 0 else { return [] }
+            return try await clients.withPair(for: route("a.site")) { pair in
+                [ObjectIdentifier(pair.ordinary)] + (try await nested(count - 1))
+            }
+        }
+        let all = try await nested(12)
+        let counts = Dictionary(grouping: all) { $0 }.values.map(\.count)
+        #expect((1...4).contains(counts.count))
+        #expect(Set(counts) == [12 / counts.count])
+        for _ in 0..<4 { #expect(try await client("a.site", clients) == all[0]) }
         try await clients.shutdown()
     }
 }
