@@ -9,8 +9,9 @@ import Synchronization
 /// A client has one proxy. It could have its trust from each request, but would compare all certificates each time. Hosts
 /// are many where registries send us to ever new ones, so of the ways that nobody uses only the newest are kept.
 ///
-/// A client has one event loop, too. With several it runs a request on one and its connection on another, hands each piece
-/// over between them, and ends the process where a connection is closed before the one has told the other that it is free.
+/// A client has one event loop, too. With several, AsyncHTTPClient 1.37 runs a request on one and its connection on another:
+/// each piece is handed over between them, and a connection that is closed before the one has told the other that it is
+/// free ends the process ("A connection that we don't know was released").
 final class HTTPClients: Sendable {
     /// Two clients that differ in how long they wait for an answer.
     struct Pair: Sendable {
@@ -19,25 +20,33 @@ final class HTTPClients: Sendable {
         let upload: HTTPClient
     }
 
-    /// The pairs of a way, and who uses them.
+    /// A pair with its own event loop.
+    private struct Lane {
+        let pair: Pair
+        /// How many requests are under way, by where they go.
+        var requestCounts: [URLParts.Origin: Int] = [:]
+    }
+
+    /// The lanes of a way.
     private struct Entry {
-        /// Where its first pair is: not all ways are to begin with the same event loop.
+        /// The event loop of the first: not all are to begin with the same one.
         let offset: Int
-        var pairs: [(pair: Pair, userCount: Int)] = []
+        var lanes: [Lane] = []
         var lastUse = 0
 
-        var isInUse: Bool { pairs.contains { $0.userCount > 0 } }
+        var isInUse: Bool { lanes.contains { !$0.requestCounts.isEmpty } }
 
-        /// The pair to use next, one that nobody uses where that may be; nil for one that is yet to be made.
-        func next(limit: Int) -> Int? {
-            pairs.firstIndex { $0.userCount == 0 }
-                ?? (pairs.count < limit ? nil : pairs.indices.min { pairs[$0].userCount < pairs[$1].userCount })
+        /// The lane of the next request to a host: one that has none of its requests, with its connections; nil for one that
+        /// is yet to be made.
+        func next(to origin: URLParts.Origin, limit: Int) -> Int? {
+            func count(_ index: Int) -> Int { lanes[index].requestCounts[origin] ?? 0 }
+            return lanes.indices.first { count($0) == 0 }
+                ?? (lanes.count < limit ? nil : lanes.indices.min { count($0) < count($1) })
         }
     }
 
     private struct State {
         var entries: [Route.Key: Entry] = [:]
-        var entryCount = 0
         var useCount = 0
         /// The first failure to end a pair.
         var failure: (any Error)?
@@ -45,30 +54,30 @@ final class HTTPClients: Sendable {
 
     private let configuration: RegistryClient.Configuration
     private let state = Mutex(State())
-    /// As many as digest what a fast network brings; each has certificates of its own to read.
-    private let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator().prefix(4))
+    private let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
     private static let entryLimit = 64
+    /// Enough to digest what a fast network brings; each reads the certificates that it trusts for itself.
+    private static let laneLimit = 4
 
     init(_ configuration: RegistryClient.Configuration) { self.configuration = configuration }
 
-    /// Runs an operation with the clients for a way, on the event loop that has least to do for it.
+    /// Runs an operation with the clients for a way, those that have the fewest requests to its host.
     func withPair<Result>(for route: Route, _ operation: (Pair) async throws -> Result) async throws -> Result {
-        let (index, pair, superfluous) = take(route)
-        defer { state.withLock { $0.entries[route.key]?.pairs[index].userCount -= 1 } }
-        guard let superfluous else { return try await operation(pair) }
-        // Some hosts take their time to say farewell.
+        let (lane, pair, superfluous) = take(route)
         let result: Swift.Result<Result, any Error>
         do {
             result = .success(try await operation(pair))
         } catch {
             result = .failure(error)
         }
-        await end([superfluous])
+        giveBack(lane, of: route)
+        // Some hosts take their time to say farewell.
+        if let superfluous { await end([superfluous]) }
         return try result.get()
     }
 
-    /// A pair of a way with its place, and what makes room for it.
-    private func take(_ route: Route) -> (index: Int, pair: Pair, superfluous: Entry?) {
+    /// A lane of a way, and what makes room for it.
+    private func take(_ route: Route) -> (lane: Int, pair: Pair, superfluous: Entry?) {
         state.withLock { state in
             var superfluous: Entry?
             if state.entries[route.key] == nil, state.entries.count >= Self.entryLimit {
@@ -76,22 +85,26 @@ final class HTTPClients: Sendable {
                 let oldest = unused.min { $0.value.lastUse < $1.value.lastUse }
                 superfluous = oldest.flatMap { state.entries.removeValue(forKey: $0.key) }
             }
-            var entry = state.entries[route.key] ?? makeEntry(&state)
+            var entry = state.entries[route.key] ?? Entry(offset: .random(in: loops.indices))
             state.useCount += 1
             entry.lastUse = state.useCount
-            let index = entry.next(limit: loops.count) ?? entry.pairs.count
-            if index == entry.pairs.count {
-                entry.pairs.append((makePair(for: route, on: loops[(entry.offset + index) % loops.count]), 0))
+            let lane = entry.next(to: route.origin, limit: min(Self.laneLimit, loops.count)) ?? entry.lanes.count
+            if lane == entry.lanes.count {
+                entry.lanes.append(Lane(pair: makePair(for: route, on: loops[(entry.offset + lane) % loops.count])))
             }
-            entry.pairs[index].userCount += 1
+            entry.lanes[lane].requestCounts[route.origin, default: 0] += 1
             state.entries[route.key] = entry
-            return (index, entry.pairs[index].pair, superfluous)
+            return (lane, entry.lanes[lane].pair, superfluous)
         }
     }
 
-    private func makeEntry(_ state: inout State) -> Entry {
-        defer { state.entryCount += 1 }
-        return Entry(offset: state.entryCount)
+    private func giveBack(_ lane: Int, of route: Route) {
+        state.withLock { state in
+            // After the end of all, there is nothing to count.
+            guard let entry = state.entries[route.key], entry.lanes.indices.contains(lane) else { return }
+            let count = entry.lanes[lane].requestCounts[route.origin] ?? 0
+            state.entries[route.key]?.lanes[lane].requestCounts[route.origin] = count > 1 ? count - 1 : nil
+        }
     }
 
     private func makePair(for route: Route, on loop: any EventLoop) -> Pair {
@@ -103,8 +116,8 @@ final class HTTPClients: Sendable {
 
     private func end(_ entries: [Entry]) async {
         await withTaskGroup { group in
-            for pair in entries.flatMap(\.pairs) {
-                for client in [pair.pair.upload, pair.pair.ordinary] {
+            for pair in entries.flatMap(\.lanes).map(\.pair) {
+                for client in [pair.upload, pair.ordinary] {
                     group.addTask { [self] in
                         do {
                             try await client.shutdown()

@@ -6,8 +6,9 @@ import Testing
 @Suite struct HTTPClientsTests {
     private let proxies = ProxySettings(environment: ["HTTPS_PROXY": "proxy.site:3128"])
 
-    private func route(_ host: String) throws -> Route {
+    private func route(_ host: String, direct isDirect: Bool = false) throws -> Route {
         let origin = try #require(URLParts.origin(of: "https://\(host)/"))
+        let proxies = isDirect ? ProxySettings(environment: [:]) : proxies
         return try Route(to: origin, trust: TrustStore(.withoutRetries), proxies: proxies)
     }
 
@@ -47,6 +48,16 @@ import Testing
         #expect((1...4).contains(counts.count))
         #expect(Set(counts) == [12 / counts.count])
         for _ in 0..<4 { #expect(try await client("a.site", clients) == all[0]) }
+        try await clients.shutdown()
+    }
+
+    @Test func `what goes on with one host says nothing of another on the same way`() async throws {
+        let clients = HTTPClients(.withoutRetries)
+        try await clients.withPair(for: route("a.site", direct: true)) { first in
+            try await clients.withPair(for: route("b.site", direct: true)) { other in
+                #expect(other.ordinary === first.ordinary)
+            }
+        }
         try await clients.shutdown()
     }
 }
