@@ -39,10 +39,12 @@ struct ImageGraph: Sendable {
     ///
     /// The sizes are what manifests claim: a sum beyond the range of the type is its largest number.
     func byteCount(from top: Digest) -> Int64 {
+        let documents = documents(from: top)
         var seen: Set<Digest> = []
         var total: Int64 = 0
-        for document in documents(from: top) {
-            for part in [document.descriptor] + blobs(of: document) where seen.insert(part.digest).inserted {
+        // The documents first: their sizes are known, and one may be named as a blob with another.
+        for parts in [documents.map(\.descriptor)] + documents.map(blobs) {
+            for part in parts where seen.insert(part.digest).inserted {
                 let (sum, overflow) = total.addingReportingOverflow(part.size)
                 total = overflow ? .max : sum
             }

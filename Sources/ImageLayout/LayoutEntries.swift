@@ -28,7 +28,7 @@ struct LayoutEntries {
             entries = try TarIndex.read(descriptor: file.descriptor, path: file.path) { entry in
                 // A bundle has it before all that it names, of which the headers take as long to read.
                 if index == nil, entry.kind == .regular, entry.path == LayoutPath.index {
-                    index = Self.index(at: entry.range, in: file)
+                    index = Eager { Self.index(at: entry.range, in: file) }
                 }
             }
         } catch {
@@ -61,17 +61,12 @@ struct LayoutEntries {
         guard let range = files[LayoutPath.index] else {
             throw file.error(.notLayout(reason: "it has no \(LayoutPath.index)"))
         }
-        return try (index ?? Self.index(at: range, in: file)).value.get()
+        return try (index?.value ?? Self.index(at: range, in: file)).get()
     }
 
-    private static func index(
-        at range: Range<Int64>,
-        in file: OpenFile
-    ) -> Eager<Result<LayoutIndex, LayoutError>> {
-        Eager {
-            Result { () throws(LayoutError) in
-                try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
-            }
+    private static func index(at range: Range<Int64>, in file: OpenFile) -> Result<LayoutIndex, LayoutError> {
+        Result { () throws(LayoutError) in
+            try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
         }
     }
 
@@ -104,6 +99,7 @@ struct LayoutEntries {
 
     private func isIndexEmpty(in file: OpenFile) throws(LayoutError) -> Bool {
         guard let range = files[LayoutPath.index] else { return false }
+        // That of a bundle, which has Docker's list as well, need not be decoded twice.
         if case .success(let index) = index?.value { return index.manifests.isEmpty }
         let index: IndexEntries = try file.decode(LayoutPath.index, range, limit: LayoutReader.indexByteLimit)
         return index.manifests?.isEmpty != false

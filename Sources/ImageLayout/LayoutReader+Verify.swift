@@ -1,17 +1,12 @@
 package import OCI
 
 extension LayoutReader {
-    /// The configs and layers that the images need, each once, by digest.
+    /// The configs and layers that the images need, for each of these.
     ///
     /// Only those that are there in their size: the others are among the ``problems``.
-    private var blobsByDigest: [Digest: Descriptor] {
-        var found: [Digest: Descriptor] = [:]
-        for document in documents.values {
-            for blob in document.blobs + document.foreignLayers where byteCount(of: blob.digest) == blob.size {
-                found[blob.digest] = blob
-            }
-        }
-        return found
+    private var neededBlobs: some Sequence<Descriptor> {
+        documents.values.lazy.flatMap { $0.blobs + $0.foreignLayers }
+            .filter { self.byteCount(of: $0.digest) == $0.size }
     }
 
     /// How many configs and layers the images need, and the bytes that these have together, each counted once.
@@ -20,19 +15,14 @@ extension LayoutReader {
     package var blobTotals: (count: Int, byteCount: Int64) {
         var seen = Set<Digest>(minimumCapacity: places.digests.count)
         var byteCount: Int64 = 0
-        for document in documents.values {
-            for blob in document.blobs + document.foreignLayers
-            where self.byteCount(of: blob.digest) == blob.size && seen.insert(blob.digest).inserted {
-                byteCount += blob.size
-            }
-        }
+        for blob in neededBlobs where seen.insert(blob.digest).inserted { byteCount += blob.size }
         return (seen.count, byteCount)
     }
 
     /// The configs and layers that the images need, each once, in the order of the file; of a directory in that of their
     /// digests.
     package var blobs: [Descriptor] {
-        let found = blobsByDigest
+        let found = Dictionary(neededBlobs.map { ($0.digest, $0) }) { _, last in last }
         return found.keys.map { (place: range(of: $0)?.lowerBound ?? 0, digest: $0) }
             .sorted { ($0.place, $0.digest) < ($1.place, $1.digest) }
             .compactMap { found[$0.digest] }

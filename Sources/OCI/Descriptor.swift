@@ -87,7 +87,7 @@ public struct Descriptor: Hashable, Sendable, Codable {
                 debugDescription: "a size must not be negative"
             )
         }
-        // Foundation's decoder takes longer to find that there is none than to be asked before.
+        // Most have none of these, and Foundation's decoder takes longer to look for a value of any type than for its key.
         func optional<Value: Decodable>(_ type: Value.Type, _ key: CodingKeys) throws -> Value? {
             container.contains(key) ? try container.decodeIfPresent(type, forKey: key) : nil
         }

@@ -36,7 +36,7 @@ package struct Document: Sendable {
         return manifest.blobs
     }
 
-    /// How many manifests and blobs are directly beneath.
+    /// How many manifests and blobs are directly beneath, foreign layers among them.
     package var partCount: Int {
         switch content {
         case .manifest(let manifest): 1 + manifest.layers.count

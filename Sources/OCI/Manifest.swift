@@ -14,6 +14,7 @@ package struct ImageManifest: Hashable, Sendable {
 
     /// The blobs that a registry holds for it: the config, and the layers that may be distributed.
     package var blobs: [Descriptor] {
+        // Without an array on the way: thousands of manifests are asked for them.
         var blobs: [Descriptor] = []
         blobs.reserveCapacity(1 + layers.count)
         blobs.append(config)

@@ -13,7 +13,7 @@ import Testing
     }
 
     /// Each wants another, and there are more of them than the system has threads for.
-    @Test func `who needs a value does not wait for a thread`() {
+    @Test(.timeLimit(.minutes(1))) func `who needs a value does not wait for a thread`() {
         let values = (0..<1000).map { number in Eager { Eager { Eager { number }.value }.value } }
         #expect(values.map(\.value) == Array(0..<1000))
     }
