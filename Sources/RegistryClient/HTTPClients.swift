@@ -4,129 +4,106 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The HTTP clients, a pair for each ``Route`` and event loop: made when they are first needed, and all ended together.
+/// The HTTP clients, three for each ``Route``: made when it is first gone, and all ended together.
 ///
 /// A client has one proxy. It could have its trust from each request, but would compare all certificates each time. Hosts
-/// are many where registries send us to ever new ones, so of the ways that nobody uses only the newest are kept.
+/// are many where registries send us to ever new ones, so of those that nobody uses only the newest are kept.
 ///
-/// A client has one event loop, too. With several, AsyncHTTPClient 1.37 runs a request on one and its connection on another:
-/// each piece is handed over between them, and a connection that is closed before the one has told the other that it is
-/// free ends the process ("A connection that we don't know was released").
+/// What has a body goes through clients with one event loop. With several, AsyncHTTPClient 1.37 may run the request on one
+/// and its connection on another, and ends the process where that has its answer, and is closed, before the one has told
+/// the other that the body is sent ("A connection that we don't know was released").
 final class HTTPClients: Sendable {
-    /// Two clients that differ in how long they wait for an answer.
-    struct Pair: Sendable {
+    /// The clients of a way. Each opens connections, and reads the certificates that it trusts, when it is first used.
+    struct Clients: Sendable {
+        /// For what has no body.
         let ordinary: HTTPClient
-        /// A registry may take minutes to store a large blob after its last byte, so uploads wait longer.
+        /// For what has a small body, such as a manifest.
+        let small: HTTPClient
+        /// For blobs: a registry may take minutes to store a large one after its last byte, so this waits longer.
         let upload: HTTPClient
-    }
 
-    /// A pair with its own event loop.
-    private struct Lane {
-        let pair: Pair
-        /// How many requests are under way, by where they go.
-        var requestCounts: [URLParts.Origin: Int] = [:]
-    }
-
-    /// The lanes of a way.
-    private struct Entry {
-        /// The event loop of the first: not all are to begin with the same one.
-        let offset: Int
-        var lanes: [Lane] = []
-        var lastUse = 0
-
-        var isInUse: Bool { lanes.contains { !$0.requestCounts.isEmpty } }
-
-        /// The lane of the next request to a host: one that has none of its requests, with its connections; nil for one that
-        /// is yet to be made.
-        func next(to origin: URLParts.Origin, limit: Int) -> Int? {
-            func count(_ index: Int) -> Int { lanes[index].requestCounts[origin] ?? 0 }
-            return lanes.indices.first { count($0) == 0 }
-                ?? (lanes.count < limit ? nil : lanes.indices.min { count($0) < count($1) })
+        /// The one for a request.
+        func client(for body: HTTPRequest.Body) -> HTTPClient {
+            switch body {
+            case .none: ordinary
+            case .bytes: small
+            case .file, .relay: upload
+            }
         }
+    }
+
+    /// The clients of a way, and who uses them.
+    private struct Entry {
+        let clients: Clients
+        var userCount = 0
+        var lastUse = 0
     }
 
     private struct State {
         var entries: [Route.Key: Entry] = [:]
         var useCount = 0
-        /// The first failure to end a pair.
+        /// The first failure to end a client.
         var failure: (any Error)?
     }
 
     private let configuration: RegistryClient.Configuration
     private let state = Mutex(State())
-    private let loops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
     private static let entryLimit = 64
-    /// Enough to digest what a fast network brings: each reads the system's certificates for itself, which takes 7 MiB and a
-    /// tenth of a second.
-    private static let laneLimit = 2
 
     init(_ configuration: RegistryClient.Configuration) { self.configuration = configuration }
 
-    /// Runs an operation with the clients for a way, those that have the fewest requests to its host.
-    func withPair<Result>(for route: Route, _ operation: (Pair) async throws -> Result) async throws -> Result {
-        let (lane, pair, superfluous) = take(route)
+    /// Runs an operation with the clients for a way.
+    func withClients<Result>(for route: Route, _ operation: (Clients) async throws -> Result) async throws -> Result {
+        let (clients, superfluous) = take(route)
+        defer { state.withLock { $0.entries[route.key]?.userCount -= 1 } }
+        guard let superfluous else { return try await operation(clients) }
+        // Some hosts take their time to say farewell.
         let result: Swift.Result<Result, any Error>
         do {
-            result = .success(try await operation(pair))
+            result = .success(try await operation(clients))
         } catch {
             result = .failure(error)
         }
-        giveBack(lane, of: route)
-        // Some hosts take their time to say farewell.
-        if let superfluous { await end([superfluous]) }
+        await end(superfluous)
         return try result.get()
     }
 
-    /// A lane of a way, and what makes room for it.
-    private func take(_ route: Route) -> (lane: Int, pair: Pair, superfluous: Entry?) {
+    /// The clients of a way, and those that make room for them.
+    private func take(_ route: Route) -> (clients: Clients, superfluous: Clients?) {
         state.withLock { state in
-            var superfluous: Entry?
-            if state.entries[route.key] == nil, state.entries.count >= Self.entryLimit {
-                let unused = state.entries.filter { !$0.value.isInUse }
-                let oldest = unused.min { $0.value.lastUse < $1.value.lastUse }
-                superfluous = oldest.flatMap { state.entries.removeValue(forKey: $0.key) }
+            var superfluous: Clients?
+            if state.entries[route.key] == nil, state.entries.count >= Self.entryLimit,
+                let oldest = state.entries.filter({ $0.value.userCount == 0 }).min(by: {
+                    $0.value.lastUse < $1.value.lastUse
+                })
+            {
+                superfluous = state.entries.removeValue(forKey: oldest.key)?.clients
             }
-            var entry = state.entries[route.key] ?? Entry(offset: .random(in: loops.indices))
+            var entry = state.entries[route.key] ?? Entry(clients: makeClients(for: route))
             state.useCount += 1
+            entry.userCount += 1
             entry.lastUse = state.useCount
-            let lane = entry.next(to: route.origin, limit: min(Self.laneLimit, loops.count)) ?? entry.lanes.count
-            if lane == entry.lanes.count {
-                entry.lanes.append(Lane(pair: makePair(for: route, on: loops[(entry.offset + lane) % loops.count])))
-            }
-            entry.lanes[lane].requestCounts[route.origin, default: 0] += 1
             state.entries[route.key] = entry
-            return (lane, entry.lanes[lane].pair, superfluous)
+            return (entry.clients, superfluous)
         }
     }
 
-    private func giveBack(_ lane: Int, of route: Route) {
-        state.withLock { state in
-            // After the end of all, there is nothing to count.
-            guard let entry = state.entries[route.key], entry.lanes.indices.contains(lane) else { return }
-            let count = entry.lanes[lane].requestCounts[route.origin] ?? 0
-            state.entries[route.key]?.lanes[lane].requestCounts[route.origin] = count > 1 ? count - 1 : nil
-        }
-    }
-
-    private func makePair(for route: Route, on loop: any EventLoop) -> Pair {
-        Pair(
-            ordinary: client(route, on: loop, answerTimeout: configuration.idleTimeout),
+    private func makeClients(for route: Route) -> Clients {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let loop = group.next()
+        return Clients(
+            ordinary: client(route, on: group, answerTimeout: configuration.idleTimeout),
+            small: client(route, on: loop, answerTimeout: configuration.idleTimeout),
             upload: client(route, on: loop, answerTimeout: configuration.storeTimeout)
         )
     }
 
-    private func end(_ entries: [Entry]) async {
-        await withTaskGroup { group in
-            for pair in entries.flatMap(\.lanes).map(\.pair) {
-                for client in [pair.upload, pair.ordinary] {
-                    group.addTask { [self] in
-                        do {
-                            try await client.shutdown()
-                        } catch {
-                            state.withLock { $0.failure = $0.failure ?? error }
-                        }
-                    }
-                }
+    private func end(_ clients: Clients) async {
+        for client in [clients.upload, clients.small, clients.ordinary] {
+            do {
+                try await client.shutdown()
+            } catch {
+                state.withLock { $0.failure = $0.failure ?? error }
             }
         }
     }
@@ -135,16 +112,16 @@ final class HTTPClients: Sendable {
     ///
     /// - Throws: the first error, after all clients have been ended.
     func shutdown() async throws {
-        let entries = state.withLock { state in
+        let all = state.withLock { state in
             defer { state.entries = [:] }
-            return Array(state.entries.values)
+            return state.entries.values.map(\.clients)
         }
-        await end(entries)
+        for clients in all { await end(clients) }
         if let failure = state.withLock(\.failure) { throw failure }
     }
 
-    private func client(_ route: Route, on loop: any EventLoop, answerTimeout: Duration) -> HTTPClient {
-        HTTPClient(eventLoopGroup: loop, configuration: settings(route, answerTimeout: answerTimeout))
+    private func client(_ route: Route, on group: any EventLoopGroup, answerTimeout: Duration) -> HTTPClient {
+        HTTPClient(eventLoopGroup: group, configuration: settings(route, answerTimeout: answerTimeout))
     }
 
     private func settings(_ route: Route, answerTimeout: Duration) -> HTTPClient.Configuration {

@@ -86,8 +86,8 @@ final class HTTPTransport: Sendable {
             let message = try message(for: request, file: file, over: route, turns: delegate.turns, sent: sent)
             // A body that still waits is nobody's then.
             defer { delegate.turns.end(CancellationError()) }
-            var response = try await clients.withPair(for: route) { pair in
-                try await execute(message, request.body.isBlob ? pair.upload : pair.ordinary, delegate)
+            var response = try await clients.withClients(for: route) { clients in
+                try await execute(message, clients.client(for: request.body), delegate)
             }
             if let failure = ProxyFailure(response, route) { throw failure.error(request, context) }
             response.url = request.url.text
