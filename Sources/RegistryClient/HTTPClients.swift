@@ -13,7 +13,9 @@ import Synchronization
 /// and its connection on another, and ends the process where that has its answer, and is closed, before the one has told
 /// the other that the body is sent ("A connection that we don't know was released").
 final class HTTPClients: Sendable {
-    /// The clients of a way. Each opens connections, and reads the certificates that it trusts, when it is first used.
+    /// The clients of a way.
+    ///
+    /// Each opens connections, and reads the certificates that it trusts, when it is first used.
     struct Clients: Sendable {
         /// For what has no body.
         let ordinary: HTTPClient
