@@ -18,6 +18,7 @@ extension LayoutSlot {
         // Piece by piece, so that what has been copied is read again while it is still in memory.
         try forEachPiece(of: descriptor.size) { start, count in
             try copy(from: source.file, at: source.range.lowerBound + start, to: start, count: count)
+            startWriteBack(after: start..<(start + count))
             try file.digest((blob.offset + start)..<(blob.offset + start + count), into: hasher)
             try advanced(count)
         }

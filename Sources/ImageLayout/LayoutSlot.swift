@@ -30,7 +30,26 @@ package struct LayoutSlot: Sendable {
             throw file.error(.beyondBlob(descriptor.digest, byteCount: descriptor.size))
         }
         try unsafe file.write(bytes, at: blob.offset + offset)
-        file.startWriteBack(ofWindowsBefore: blob.offset + offset + Int64(bytes.count), byteCount: bytes.count)
+        startWriteBack(after: offset..<(offset + Int64(bytes.count)))
+    }
+
+    /// Starts to bring to disk what a write has completed of the blob: a window, or its end.
+    ///
+    /// Else the disk would have nothing to do until the file is synced, and then nothing else would be done. What is small
+    /// is left to that, so that the disk gets many of them at once.
+    func startWriteBack(after written: Range<Int64>) {
+        if let range = writeBack(after: written) { file.startWriteBack(of: range) }
+    }
+
+    /// What of the file is to be written back after a write to the blob.
+    func writeBack(after written: Range<Int64>) -> Range<Int64>? {
+        let window: Int64 = 8 << 20
+        let (start, end) = (blob.offset + written.lowerBound, blob.offset + written.upperBound)
+        // The file's own windows: a page that two of them share would be written twice.
+        let first = max(blob.offset, start / window * window)
+        let isEnd = written.upperBound == descriptor.size && descriptor.size >= window / 16
+        let last = isEnd ? end : end / window * window
+        return first < last ? first..<last : nil
     }
 
     /// Notes that so many bytes of the beginning are there: should the run be interrupted, they are not fetched again.

@@ -41,15 +41,9 @@ final class OpenFile: Sendable {
         }
     }
 
-    /// Starts to bring to disk what lies before the end of a write, whenever that passes the end of a window.
-    ///
-    /// Else all of a gigabyte would wait for the file to be synced: half a second of nothing else. It does not wait, and
-    /// where it fails nothing is lost.
-    func startWriteBack(ofWindowsBefore end: Int64, byteCount: Int) {
-        let window: Int64 = 32 << 20
-        let first = (end - Int64(byteCount)) / window * window
-        let last = end / window * window
-        if last > first { _ = linux_start_writeback(descriptor, first, last - first) }
+    /// Starts to bring bytes to disk that have been written; it does not wait, and where it fails nothing is lost.
+    func startWriteBack(of range: Range<Int64>) {
+        _ = linux_start_writeback(descriptor, range.lowerBound, Int64(range.count))
     }
 
     /// Reads as many bytes as the buffer holds.
