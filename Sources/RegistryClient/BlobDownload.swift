@@ -1,3 +1,4 @@
+import NIOCore
 import NIOHTTP1
 import OCI
 import Synchronization
@@ -14,7 +15,7 @@ final class BlobDownload: Sendable {
     struct PieceEnded: Error {}
 
     private struct State {
-        var verifier: BlobVerifier
+        var verifier: VerificationQueue
         var pieces: BlobPieces
         /// The bytes are wrong, so that there is nothing to go on from.
         var isSpoiled = false
@@ -51,7 +52,7 @@ final class BlobDownload: Sendable {
         let (start, hasPrefix) = (prefix?.byteCount ?? 0, prefix != nil)
         state = Mutex(
             State(
-                verifier: BlobVerifier(blob, after: prefix, context: context),
+                verifier: VerificationQueue(blob, after: prefix, context: context),
                 pieces: BlobPieces(from: start, to: blob.size, length: pieceLength),
                 hasPrefix: hasPrefix
             )
@@ -137,13 +138,14 @@ final class BlobDownload: Sendable {
 
     /// Takes bytes of the body.
     ///
+    /// - Returns: what the next read waits for; nil where it need not wait.
     /// - Throws: ``RegistryError`` for more than there may be, ``PieceEnded``, what the sink throws.
-    func take(_ bytes: RawSpan, of request: Request) throws {
+    func take(_ buffer: ByteBuffer, of request: Request, on loop: any EventLoop) throws -> EventLoopFuture<Void>? {
         let (offset, count) = try state.withLock { state in
             guard let piece = state.pieces[request.piece], state.pieces.isSingle || !piece.isWhole else {
                 throw PieceEnded()
             }
-            let end = piece.position + Int64(bytes.byteCount)
+            let end = piece.position + Int64(buffer.readableBytes)
             guard end <= request.range?.upperBound ?? blob.size else {
                 state.isSpoiled = true
                 throw RegistryError(.sizeMismatch(expected: blob.size, actual: end), context)
@@ -152,20 +154,22 @@ final class BlobDownload: Sendable {
             state.pieces.write(request.piece, to: piece.position + count)
             return (piece.position, Int(count))
         }
-        let bytes = bytes.extracting(first: count)
+        var bytes = buffer
+        bytes.moveWriterIndex(to: bytes.readerIndex + count)
         do {
-            try place.write(bytes, offset)
+            try place.write(bytes.readableBytesSpan, offset)
         } catch {
             throw TransportFailure.SinkFailure(underlying: error)
         }
-        try state.withLock { state in
+        return try state.withLock { state in
             // What is ahead of the beginning is digested when that has come to it.
-            if offset == state.verifier.byteCount { state.verifier.take(bytes) }
+            let room = offset == state.verifier.byteCount ? state.verifier.take(bytes, on: loop) : nil
             state.pieces.advance(request.piece, to: offset + Int64(count))
             state.receivedCount += Int64(count)
             try note(&state)
-            guard let piece = state.pieces[request.piece] else { return }
-            if piece.isWhole, piece.end < request.range?.upperBound ?? blob.size { throw PieceEnded() }
+            let asked = request.range?.upperBound ?? blob.size
+            if let piece = state.pieces[request.piece], piece.isWhole, piece.end < asked { throw PieceEnded() }
+            return room
         }
     }
 
@@ -211,7 +215,7 @@ final class BlobDownload: Sendable {
     private func restart(_ state: inout State) {
         let lost = state.pieces.prefixEnd
         guard lost > 0 || state.isSpoiled else { return }
-        state.verifier = BlobVerifier(blob, context: context)
+        state.verifier = VerificationQueue(blob, context: context)
         state.pieces = state.pieces.begunAnew(from: 0)
         (state.isSpoiled, state.hasPrefix, state.noted) = (false, false, 0)
         if lost > 0 { place.restarting(lost) }

@@ -36,7 +36,7 @@ final class BlobVerifier {
     }
 
     /// Takes the bytes that come next from where they were written to.
-    func take(_ range: Range<Int64>, _ read: (Range<Int64>, DigestHasher) throws -> Void) rethrows {
+    func take(_ range: Range<Int64>, _ read: @Sendable (Range<Int64>, DigestHasher) throws -> Void) rethrows {
         try read(range, hasher)
         byteCount = range.upperBound
     }

@@ -8,7 +8,7 @@ package enum ForeignLayerURL {
 }
 
 extension RegistryClient {
-    /// Fetches a small blob, in order: each piece goes through the digest to the sink as it arrives.
+    /// Fetches a small blob, in order: each piece goes to the sink, and into the digest, as it arrives.
     ///
     /// - Parameters:
     ///   - blob: what is expected: at most its size is read, and its size and digest are verified.

@@ -5,8 +5,9 @@ import Synchronization
 
 /// Receives one answer: keeps a small body, or verifies and hands on a blob's while it arrives.
 ///
-/// This is the hot path of a bundle. The bytes go from the connection's buffer through the hasher to the sink on the
-/// connection's own thread: no copy, no queue, and the next read waits, so one buffer a connection is all the memory.
+/// This is the hot path of a bundle. The bytes go from the connection's buffer to the sink on the connection's own thread,
+/// and are digested there or beside it. The next read waits, so that a few buffers are all the memory; only of a server
+/// that closes the connection all that the system still holds of it is read at once.
 final class ResponseDelegate: HTTPClientResponseDelegate {
     typealias Response = HTTPResponse
 
@@ -79,23 +80,20 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     }
 
     func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
-        if let (forward, context) = state.withLock({ $0.forward }) {
-            state.withLock { $0.receivedCount += Int64(buffer.readableBytes) }
-            do {
-                return try forward.take(buffer, context, on: task.eventLoop)
-            } catch {
-                return task.eventLoop.makeFailedFuture(error)
-            }
+        let loop = task.eventLoop
+        let (request, forward) = state.withLock { state in
+            state.receivedCount += Int64(buffer.readableBytes)
+            return (state.request, state.forward)
         }
-        return completed(on: task) {
-            try state.withLock { state in
-                state.receivedCount += Int64(buffer.readableBytes)
-                if let request = state.request {
-                    try request.download.take(buffer.readableBytesSpan, of: request)
-                } else {
-                    try keep(buffer, in: &state.body, status: state.head?.status)
-                }
+        do {
+            if let (forward, context) = forward { return try forward.take(buffer, context, on: loop) }
+            if let request {
+                return try request.download.take(buffer, of: request, on: loop) ?? loop.makeSucceededVoidFuture()
             }
+            try state.withLock { try keep(buffer, in: &$0.body, status: $0.head?.status) }
+            return loop.makeSucceededVoidFuture()
+        } catch {
+            return loop.makeFailedFuture(error)
         }
     }
 
