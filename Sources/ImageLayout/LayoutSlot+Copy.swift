@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import OCI
+import Synchronization
 
 extension LayoutSlot {
     /// Takes the blob over from another bundle, within the kernel where it can, and verifies it.
@@ -14,15 +15,28 @@ extension LayoutSlot {
         guard reader.byteCount(of: descriptor.digest) == descriptor.size,
             let source = try reader.location(of: descriptor.digest)
         else { return false }
-        let hasher = DigestHasher(algorithm: descriptor.digest.algorithm)
-        // Piece by piece, so that what has been copied is read again while it is still in memory.
-        try forEachPiece(of: descriptor.size) { start, count in
+        let hasher = Mutex(DigestHasher(algorithm: descriptor.digest.algorithm))
+        @Sendable func copyPiece(_ piece: Range<Int64>) throws {
+            let (start, count) = (piece.lowerBound, Int64(piece.count))
             try copy(from: source.file, at: source.range.lowerBound + start, to: start, count: count)
-            startWriteBack(after: start..<(start + count))
-            try file.digest((blob.offset + start)..<(blob.offset + start + count), into: hasher)
-            try advanced(count)
+            startWriteBack(after: piece)
         }
-        guard try file.finish(hasher) == descriptor.digest else {
+        @Sendable func digestPiece(_ piece: Range<Int64>) throws {
+            try hasher.withLock { try add(piece, to: $0) }
+        }
+        // Each is digested while the next is copied, and read again while it is still in memory.
+        let pieces = pieces(of: descriptor.size)
+        try pieces.first.map(copyPiece)
+        for (piece, next) in zip(pieces, pieces.dropFirst()) {
+            let steps = [{ try copyPiece(next) }, { try digestPiece(piece) }] as [@Sendable () throws -> Void]
+            for result in steps.concurrentMap({ step in Result { try step() } }) { try result.get() }
+            try advanced(Int64(piece.count))
+        }
+        if let piece = pieces.last {
+            try digestPiece(piece)
+            try advanced(Int64(piece.count))
+        }
+        guard try hasher.withLock({ try file.finish($0) }) == descriptor.digest else {
             try note(prefix: 0)
             return false
         }
@@ -38,17 +52,19 @@ extension LayoutSlot {
     ) throws {
         let count = interrupted.presentCount(of: index)
         let offset = interrupted.plan.blobs[index].offset
-        try forEachPiece(of: count) { start, count in
+        for piece in pieces(of: count) {
+            let (start, count) = (piece.lowerBound, Int64(piece.count))
             try copy(from: interrupted.partial.file, at: offset + start, to: start, count: count)
+            startWriteBack(after: piece)
             try advanced(count)
         }
         if interrupted.journal[index] == LayoutJournal.verified { try noteVerified() } else { try note(prefix: count) }
     }
 
     /// Divides the beginning of the blob into pieces that take no long time.
-    func forEachPiece(of count: Int64, _ body: (_ start: Int64, _ count: Int64) throws -> Void) rethrows {
+    private func pieces(of count: Int64) -> [Range<Int64>] {
         let length: Int64 = 16 << 20
-        for start in stride(from: 0, to: count, by: Int(length)) { try body(start, min(length, count - start)) }
+        return stride(from: 0, to: count, by: Int(length)).map { $0..<min($0 + length, count) }
     }
 
     private func copy(from source: OpenFile, at offset: Int64, to start: Int64, count: Int64) throws(LayoutError) {

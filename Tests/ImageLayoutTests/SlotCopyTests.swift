@@ -12,7 +12,7 @@ import Testing
 
     init() throws {
         scratch = try ScratchDirectory()
-        bundle = try InterruptedBundle(InterruptedBundle.images(largest: 17_000_001), in: scratch.path)
+        bundle = try InterruptedBundle(InterruptedBundle.images(largest: (32 << 20) + 1), in: scratch.path)
     }
 
     private var largest: LayoutPlan.Blob {
@@ -106,13 +106,14 @@ import Testing
         writer.abandon()
     }
 
-    @Test func `a bundle that becomes shorter meanwhile is an error that names it`() throws {
+    @Test(arguments: [1000, (16 << 20) + 1000, 32 << 20])
+    func `a bundle that becomes shorter meanwhile is an error that names it`(present: Int64) throws {
         let (blob, source) = (try largest, scratch.path("source.tar"))
         try bundle.images.write(to: source)
         let (writer, reader) = (try bundle.begin(), try LayoutReader(path: source))
-        #expect(truncate(source, Int(blob.offset) + 1000) == 0)
+        #expect(truncate(source, Int(blob.offset + present)) == 0)
         let error = try #require(throws: LayoutError.self) { try writer.slot(for: blob).copy(from: reader) { _ in } }
-        #expect(error.code == .endsEarly(at: blob.offset + 1000))
+        #expect(error.code == .endsEarly(at: blob.offset + present))
         #expect(error.path == source)
         #expect(!writer.slot(for: blob).isVerified)
         writer.abandon()
