@@ -32,6 +32,18 @@ package enum TarHeader {
         return bytes
     }
 
+    /// The size of the header of an entry, in bytes.
+    ///
+    /// - Throws: ``ArchiveError``, as where the header is made.
+    package static func byteCount(path: String, byteCount: Int64) throws(ArchiveError) -> Int64 {
+        // What ustar has room for has no pax header, and making one only to count it takes as long as to make it.
+        let fitsUstar = path.utf8.count < 100 && 0..<(8 << 30) ~= byteCount
+        guard fitsUstar, path.utf8.allSatisfy({ 1..<128 ~= $0 }) else {
+            return Int64(try header(path: path, byteCount: byteCount).count)
+        }
+        return blockSize
+    }
+
     /// The number of bytes that data takes in the file: rounded up to whole blocks; nil beyond the range of the type.
     package static func paddedLength(_ byteCount: Int64) -> Int64? {
         let (sum, overflow) = byteCount.addingReportingOverflow(blockSize - 1)

@@ -119,7 +119,13 @@ private struct EndOfFile {
 
     mutating func append(path: String, byteCount: Int64) throws(LayoutError) -> (header: Int64, data: Int64) {
         let header = offset
-        let data = try advance(by: Int64(try headerBytes(path: path, byteCount: byteCount).count))
+        let headerByteCount: Int64
+        do {
+            headerByteCount = try TarHeader.byteCount(path: path, byteCount: byteCount)
+        } catch {
+            throw LayoutError(.archive(error), .planning, path: nil, entry: path)
+        }
+        let data = try advance(by: headerByteCount)
         guard let length = TarHeader.paddedLength(byteCount) else {
             throw LayoutError(.tooLarge, .planning, path: nil)
         }

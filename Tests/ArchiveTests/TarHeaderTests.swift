@@ -42,6 +42,17 @@ import Testing
         #expect(try TarHeader.header(path: path, byteCount: byteCount).count == expected)
     }
 
+    @Test(arguments: [1, 77, 99, 100, 101, 141, 155, 256, 300])
+    func `the size of a header is known without one`(length: Int) throws {
+        let deep = String(String(repeating: "dir/", count: 80).suffix(length - 1)) + "a"
+        for path in [String(repeating: "a", count: length), deep] {
+            for byteCount in [0, 1, (8 << 30) - 1, 8 << 30, 9 << 30] as [Int64] {
+                let header = try TarHeader.header(path: path, byteCount: byteCount)
+                #expect(try TarHeader.byteCount(path: path, byteCount: byteCount) == Int64(header.count))
+            }
+        }
+    }
+
     /// In a process of its own, where nothing else takes memory.
     ///
     /// libarchive left the buffer of its output behind when a writer was freed that had been told to fail.
@@ -59,6 +70,7 @@ import Testing
 
     @Test(arguments: ["é", "a\u{0}b", "naïve/file"])
     func `a path that a locale could change is refused`(path: String) throws {
+        #expect(throws: ArchiveError.self) { try TarHeader.byteCount(path: path, byteCount: 1) }
         let error = try #require(throws: ArchiveError.self) { try TarHeader.header(path: path, byteCount: 1) }
         #expect(error.code == .unreadablePath)
         #expect(error.entry == path)
