@@ -84,7 +84,7 @@ package final class LayoutWriter: Sendable {
         let (plan, partial) = (interrupted.plan, interrupted.partial)
         try Self.checkOutput(partial.finalPath, replacesExisting: replaceExisting)
         try partial.file.reserve(plan.byteCount)
-        try Self.writeSkeleton(of: plan, in: partial)
+        try Self.write(try plan.skeleton, in: partial)
         // A run that was interrupted while it moved blobs has left some everywhere.
         try Self.writeGaps(of: plan, in: partial)
         self.init(plan, partial, interrupted.journal, replaceExisting: replaceExisting)
@@ -132,9 +132,13 @@ package final class LayoutWriter: Sendable {
     private static func begin(_ record: JournalRecord, in partial: PartialFile) throws(LayoutError) -> LayoutJournal {
         do throws(LayoutError) {
             if partial.path != partial.successorPath { try partial.removeSuccessor() }
+            // Made meanwhile: each of thousands of headers takes a while.
+            let skeleton = Eager { () -> Result<_, LayoutError> in
+                Result { () throws(LayoutError) in try record.plan.skeleton }
+            }
             let journal = try LayoutJournal.create(record, of: partial)
             try partial.file.reserve(record.plan.byteCount)
-            try writeSkeleton(of: record.plan, in: partial)
+            try write(try skeleton.value.get(), in: partial)
             return journal
         } catch {
             partial.remove()
@@ -142,8 +146,11 @@ package final class LayoutWriter: Sendable {
         }
     }
 
-    private static func writeSkeleton(of plan: LayoutPlan, in partial: PartialFile) throws(LayoutError) {
-        for (offset, bytes) in try plan.skeleton { try partial.file.write(bytes, at: offset) }
+    private static func write(
+        _ skeleton: [(offset: Int64, bytes: [UInt8])],
+        in partial: PartialFile
+    ) throws(LayoutError) {
+        for (offset, bytes) in skeleton { try partial.file.write(bytes, at: offset) }
     }
 
     // MARK: - Filling and ending
