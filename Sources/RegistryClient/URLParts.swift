@@ -51,7 +51,7 @@ enum URLParts {
                     && [1, 2].allSatisfy { Character(Unicode.Scalar(bytes[index + $0])).isHexDigit }
             // Only an IPv6 address is written in brackets.
             case UInt8(ascii: "["), UInt8(ascii: "]"): index < authorityEnd
-            case let byte: allowed.contains(byte)
+            case let byte: isAllowed[Int(byte)]
             }
         }
         guard !bytes.indices.allSatisfy(isLegal) else { return text }
@@ -63,10 +63,13 @@ enum URLParts {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:".utf8
     )
 
+    /// For each byte; a table, as each URL of thousands is looked through.
+    ///
     /// Spec: RFC 3986 "Characters": reserved and unreserved, without the brackets.
-    private static let allowed = Set(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=".utf8
-    )
+    private static let isAllowed: [Bool] = {
+        let text = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;="
+        return (0...UInt8.max).map(Set(text.utf8).contains)
+    }()
 
     private static func escape(_ byte: UInt8) -> [UInt8] {
         let digits = Array("0123456789ABCDEF".utf8)
