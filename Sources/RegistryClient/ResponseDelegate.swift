@@ -62,7 +62,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
     func didSendRequest(task: HTTPClient.Task<Response>) { state.withLock { $0.isSent = true } }
 
     func didReceiveHead(task: HTTPClient.Task<Response>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
-        completed(on: task) {
+        completed(on: task.eventLoop) {
             try state.withLock { state in
                 state.head = head
                 if !state.isSent, head.status.code >= 300 {
@@ -76,6 +76,7 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
                     if try forward.begin(head, context) { state.forward = (forward, context) }
                 }
             }
+            return nil
         }
     }
 
@@ -85,15 +86,11 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
             state.receivedCount += Int64(buffer.readableBytes)
             return (state.request, state.forward)
         }
-        do {
+        return completed(on: loop) {
             if let (forward, context) = forward { return try forward.take(buffer, context, on: loop) }
-            if let request {
-                return try request.download.take(buffer, of: request, on: loop) ?? loop.makeSucceededVoidFuture()
-            }
+            if let request { return try request.download.take(buffer, of: request, on: loop) }
             try state.withLock { try keep(buffer, in: &$0.body, status: $0.head?.status) }
-            return loop.makeSucceededVoidFuture()
-        } catch {
-            return loop.makeFailedFuture(error)
+            return nil
         }
     }
 
@@ -116,12 +113,15 @@ final class ResponseDelegate: HTTPClientResponseDelegate {
         if body.count == limit, buffer.readableBytes > 0 { throw AnswerKnown() }
     }
 
-    private func completed(on task: HTTPClient.Task<Response>, _ step: () throws -> Void) -> EventLoopFuture<Void> {
+    /// Does a step; where it returns nil, nothing is waited for.
+    private func completed(
+        on loop: any EventLoop,
+        _ step: () throws -> EventLoopFuture<Void>?
+    ) -> EventLoopFuture<Void> {
         do {
-            try step()
-            return task.eventLoop.makeSucceededVoidFuture()
+            return try step() ?? loop.makeSucceededVoidFuture()
         } catch {
-            return task.eventLoop.makeFailedFuture(error)
+            return loop.makeFailedFuture(error)
         }
     }
 }
