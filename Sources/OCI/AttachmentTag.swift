@@ -32,5 +32,5 @@ package enum AttachmentTag {
     package static func list(of digest: Digest) -> Tag? { Key(digest).tag("") }
 
     /// The tags that cosign gives to what belongs to a digest.
-    package static func cosign(of digest: Digest) -> [Tag] { cosignSuffixes.compactMap { Key(digest).tag($0) } }
+    package static func cosign(of digest: Digest) -> [Tag] { cosignSuffixes.compactMap(Key(digest).tag) }
 }

@@ -25,6 +25,9 @@ struct Place: Hashable, Sendable {
 struct Origin: Hashable, Sendable {
     let places: [Place]
 
+    /// The repository that is meant.
+    var name: String { places.last?.repository.description ?? "" }
+
     /// Puts places together; each repository counts where it comes first, but the source is always the last.
     init(mirrors: [Place], source: Place) {
         var known: Set<Repository> = [source.repository]
@@ -40,6 +43,8 @@ struct Origin: Hashable, Sendable {
 extension [Origin] {
     /// All places, each once.
     var places: [Place] {
+        // Nearly all blobs are of one repository.
+        guard count > 1 else { return first?.places ?? [] }
         var known: Set<Repository> = []
         return flatMap(\.places).filter { known.insert($0.repository).inserted }
     }

@@ -153,13 +153,16 @@ struct ReferrerSearch: Sendable {
         let tags: Set<Tag>?
         /// The registry that should have been asked instead.
         var unreachable: String?
+
+        /// Whether a tag may be named after a digest.
+        var mayHaveTags: Bool { tags?.isEmpty != true }
     }
 
     /// Opens the repositories.
     private func open(_ samples: [Origin: Digest]) async throws -> [Origin: Result<Shelf, any Error>] {
         // One of each registry goes first, and learns for the others whether there is an API.
         let byRegistry = Dictionary(grouping: samples.keys) { $0.places.first?.repository.registry }
-        let first = byRegistry.values.compactMap { $0.min { "\($0)" < "\($1)" } }
+        let first = byRegistry.values.compactMap { $0.min { $0.name < $1.name } }
         var shelves: [Origin: Result<Shelf, any Error>] = [:]
         var apis: [String: Bool] = [:]
         for origins in [first, samples.keys.filter { !first.contains($0) }] {
@@ -276,14 +279,14 @@ struct ReferrerSearch: Sendable {
             listed = try await client.referrers(of: digest, in: shelf.place.repository) ?? []
         }
         var found: [Attachment] = []
-        if let tag = AttachmentTag.list(of: digest), let list = try await document(tag, on: shelf) {
+        if shelf.mayHaveTags, let tag = AttachmentTag.list(of: digest), let list = try await document(tag, on: shelf) {
             if case .index(let index) = list.content {
                 listed += index.manifests
             } else {
                 found.append(try await attachment(list, tag: tag, on: shelf, count))
             }
         }
-        for tag in AttachmentTag.cosign(of: digest) {
+        for tag in shelf.mayHaveTags ? AttachmentTag.cosign(of: digest) : [] {
             guard let document = try await document(tag, on: shelf) else { continue }
             found.append(try await attachment(document, tag: tag, on: shelf, count))
         }
