@@ -21,13 +21,13 @@ final class VerificationQueue: Sendable {
         var waitingCount = 0
         /// Completed when there is room for more.
         var room: EventLoopPromise<Void>?
+        /// What brings them to it, one after the other; most blobs need none.
+        var queue: DispatchQueue?
     }
 
     private let verifier: Mutex<BlobVerifier>
     private let state: Mutex<State>
     private let threads: VerificationThreads
-    /// Whatever is done on it comes after what was given to it before.
-    private let queue = DispatchQueue(label: "dev.drayage.verification")
 
     init(
         _ expected: Descriptor,
@@ -50,14 +50,16 @@ final class VerificationQueue: Sendable {
     func take(_ bytes: ByteBuffer, on loop: any EventLoop) -> EventLoopFuture<Void>? {
         let count = bytes.readableBytes
         guard count > 0 else { return nil }
-        let (isQueued, room) = state.withLock { state -> (Bool, EventLoopFuture<Void>?) in
+        let (queue, room) = state.withLock { state -> (DispatchQueue?, EventLoopFuture<Void>?) in
             state.byteCount += Int64(count)
-            guard state.waitingCount > 0 || count >= Self.smallByteCount && threads.take() else { return (false, nil) }
+            guard state.waitingCount > 0 || count >= Self.smallByteCount && threads.take() else { return (nil, nil) }
+            let queue = state.queue ?? DispatchQueue(label: "dev.drayage.verification")
+            state.queue = queue
             state.waitingCount += count
             if state.waitingCount >= Self.limit { state.room = state.room ?? loop.makePromise() }
-            return (true, state.room?.futureResult)
+            return (queue, state.room?.futureResult)
         }
-        if isQueued {
+        if let queue {
             queue.async { [self] in
                 digest(bytes)
                 noteDone(count)
@@ -72,14 +74,20 @@ final class VerificationQueue: Sendable {
     ///
     /// - Throws: what reading throws.
     func take(_ range: Range<Int64>, _ read: @Sendable (Range<Int64>, DigestHasher) throws -> Void) throws {
-        try queue.sync { try verifier.withLock { try $0.take(range, read) } }
+        try inTurn { try $0.take(range, read) }
         state.withLock { $0.byteCount = range.upperBound }
     }
 
     /// Ends the blob.
     ///
     /// - Throws: ``RegistryError`` where bytes are missing or wrong.
-    func finish() throws { try queue.sync { try verifier.withLock { try $0.finish() } } }
+    func finish() throws { try inTurn { try $0.finish() } }
+
+    /// Does something after all that was given to the other thread.
+    private func inTurn(_ step: (BlobVerifier) throws -> Void) throws {
+        guard let queue = state.withLock(\.queue) else { return try verifier.withLock { try step($0) } }
+        try queue.sync { try verifier.withLock { try step($0) } }
+    }
 
     private func digest(_ bytes: ByteBuffer) { verifier.withLock { $0.take(bytes.readableBytesSpan) } }
 
