@@ -24,7 +24,7 @@ struct JournalTable {
     /// Lays the table of some blobs out behind so many bytes.
     init(offset: Int, blobs: [LayoutPlan.Blob]) {
         self.offset = (Int64(offset) + Self.width - 1) / Self.width * Self.width
-        marks = blobs.map { Int64(bitPattern: UInt64($0.descriptor.digest.hex.prefix(16), radix: 16) ?? 0) | .min }
+        marks = blobs.map { Int64(bitPattern: $0.descriptor.digest.prefix) | .min }
     }
 
     /// Where it is noted for which boot the written counts are.

@@ -104,13 +104,15 @@ public struct Descriptor: Hashable, Sendable, Codable {
     /// Encodes what there is.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(mediaType, forKey: .mediaType)
-        try container.encode(digest, forKey: .digest)
+        // As texts, as they are decoded.
+        try container.encode(mediaType.rawValue, forKey: .mediaType)
+        try container.encode(digest.description, forKey: .digest)
         try container.encode(size, forKey: .size)
-        try container.encodeIfPresent(urls, forKey: .urls)
-        try container.encodeIfPresent(annotations, forKey: .annotations)
-        try container.encodeIfPresent(platform, forKey: .platform)
-        try container.encodeIfPresent(artifactType, forKey: .artifactType)
+        guard let rest = rest.fields else { return }
+        try container.encodeIfPresent(rest.urls, forKey: .urls)
+        try container.encodeIfPresent(rest.annotations, forKey: .annotations)
+        try container.encodeIfPresent(rest.platform, forKey: .platform)
+        try container.encodeIfPresent(rest.artifactType, forKey: .artifactType)
     }
 
     /// Whether this is a layer that is fetched from its maker and that registries do not hold.

@@ -36,13 +36,18 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
             hasher.combine(words.3)
         }
 
-        func appendHex(to text: inout [UInt8]) {
-            for word in [words.0, words.1, words.2, words.3] {
-                for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                    let digit = UInt8(truncatingIfNeeded: word >> shift & 15)
+        /// Writes 64 hexadecimal digits.
+        func write(to text: inout OutputSpan<UInt8>) {
+            func write(_ word: UInt64) {
+                for index in 1...16 {
+                    let digit = UInt8(truncatingIfNeeded: word >> UInt64(64 - 4 * index) & 15)
                     text.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit)
                 }
             }
+            write(words.0)
+            write(words.1)
+            write(words.2)
+            write(words.3)
         }
 
         init() {}
@@ -74,16 +79,29 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
     private let rest: [Half]
 
     /// The value: lower-case hexadecimal, exactly ``Algorithm/hexLength`` digits.
-    public var hex: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(algorithm.hexLength)
-        first.appendHex(to: &text)
-        for half in rest { half.appendHex(to: &text) }
-        return String(decoding: text, as: UTF8.self)
-    }
+    public var hex: String { hex(after: "") }
 
     /// The value as the specifications write it: `sha256:…`.
-    public var description: String { "\(algorithm.rawValue):\(hex)" }
+    public var description: String {
+        switch algorithm {
+        case .sha256: hex(after: "sha256:")
+        case .sha512: hex(after: "sha512:")
+        }
+    }
+
+    /// In one piece, as there are several for each part of a bundle.
+    private func hex(after start: String) -> String {
+        unsafe String(unsafeUninitializedCapacity: start.utf8.count + algorithm.hexLength) { buffer in
+            var text = unsafe OutputSpan(buffer: buffer, initializedCount: 0)
+            for byte in start.utf8 { text.append(byte) }
+            first.write(to: &text)
+            for half in rest { half.write(to: &text) }
+            return unsafe text.finalize(for: buffer)
+        }
+    }
+
+    /// The first eight bytes of the value, the first the most significant.
+    package var prefix: UInt64 { first.words.0 }
 
     /// Reads `algorithm:hex`.
     ///
@@ -122,6 +140,12 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
         let span = digits.span
         for index in span.indices where !span[index].isLowerHex { return nil }
         self.init(algorithm: algorithm, digits: span)
+    }
+
+    /// Hashes the value: which algorithm it is of shows in its length.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(first)
+        for half in rest { hasher.combine(half) }
     }
 
     private init(algorithm: Algorithm, digits: Span<UInt8>) {
