@@ -16,22 +16,50 @@ func forEachConcurrently<Item: Sendable>(
     limit: Int,
     _ work: @escaping @Sendable (Item) async throws -> [Item]
 ) async throws {
-    try await withThrowingTaskGroup(of: [Item].self) { group in
-        var queue = Array(items)
-        var next = 0
+    let queue = WorkQueue(items)
+    try await withThrowingTaskGroup(of: Void.self) { group in
         var running = 0
-        while next < queue.count || running > 0 {
-            while next < queue.count, running < max(1, limit) {
-                let item = queue[next]
-                next += 1
+        repeat {
+            for _ in 0..<min(queue.count, max(1, limit) - running) {
                 running += 1
-                group.addTask { try await work(item) }
+                group.addTask {
+                    while let item = queue.next() {
+                        try Task.checkCancellation()
+                        // What is for others as well is given to them by who waits for this one.
+                        if queue.add(try await work(item)) > 1 { break }
+                    }
+                }
             }
-            if let more = try await group.next() {
+            if running > 0 {
+                try await group.next()
                 running -= 1
-                queue += more
             }
+        } while running > 0 || queue.count > 0
+    }
+}
+
+/// What is still to be worked on: a task takes one after the other, as a task for each would take longer than small work.
+private final class WorkQueue<Item: Sendable>: Sendable {
+    private let state: Mutex<(items: [Item], next: Int)>
+
+    init(_ items: some Sequence<Item>) { state = Mutex((Array(items), 0)) }
+
+    /// How many are waiting.
+    var count: Int { state.withLock { $0.items.count - $0.next } }
+
+    /// Takes the next; nil where there is none.
+    func next() -> Item? {
+        state.withLock { state in
+            guard state.next < state.items.count else { return nil }
+            state.next += 1
+            return state.items[state.next - 1]
         }
+    }
+
+    /// Adds some at the end, and tells how many they were.
+    func add(_ items: [Item]) -> Int {
+        state.withLock { $0.items += items }
+        return items.count
     }
 }
 
