@@ -35,10 +35,12 @@ final class HTTPClients: Sendable {
     }
 
     /// The clients of a way, and who uses them.
-    private struct Entry {
+    private final class Entry: Sendable {
         let clients: Clients
-        var userCount = 0
-        var lastUse = 0
+        let userCount = Atomic(0)
+        let lastUse = Atomic(0)
+
+        init(_ clients: Clients) { self.clients = clients }
     }
 
     private struct State {
@@ -46,6 +48,16 @@ final class HTTPClients: Sendable {
         var useCount = 0
         /// The first failure to end a client.
         var failure: (any Error)?
+
+        /// Takes out, where there are too many, the clients of a way that nobody goes, and longest nobody has gone.
+        mutating func makeRoom() -> Clients? {
+            guard entries.count >= HTTPClients.entryLimit else { return nil }
+            let idle = entries.filter { $0.value.userCount.load(ordering: .relaxed) == 0 }
+            let oldest = idle.min {
+                $0.value.lastUse.load(ordering: .relaxed) < $1.value.lastUse.load(ordering: .relaxed)
+            }
+            return oldest.flatMap { entries.removeValue(forKey: $0.key)?.clients }
+        }
     }
 
     private let configuration: RegistryClient.Configuration
@@ -56,13 +68,13 @@ final class HTTPClients: Sendable {
 
     /// Runs an operation with the clients for a way.
     func withClients<Result>(for route: Route, _ operation: (Clients) async throws -> Result) async throws -> Result {
-        let (clients, superfluous) = take(route)
-        defer { state.withLock { $0.entries[route.key]?.userCount -= 1 } }
-        guard let superfluous else { return try await operation(clients) }
+        let (entry, superfluous) = take(route)
+        defer { entry.userCount.subtract(1, ordering: .relaxed) }
+        guard let superfluous else { return try await operation(entry.clients) }
         // Some hosts take their time to say farewell.
         let result: Swift.Result<Result, any Error>
         do {
-            result = .success(try await operation(clients))
+            result = .success(try await operation(entry.clients))
         } catch {
             result = .failure(error)
         }
@@ -71,32 +83,34 @@ final class HTTPClients: Sendable {
     }
 
     /// The clients of a way, and those that make room for them.
-    private func take(_ route: Route) -> (clients: Clients, superfluous: Clients?) {
+    private func take(_ route: Route) -> (entry: Entry, superfluous: Clients?) {
         state.withLock { state in
-            var superfluous: Clients?
-            if state.entries[route.key] == nil, state.entries.count >= Self.entryLimit,
-                let oldest = state.entries.filter({ $0.value.userCount == 0 }).min(by: {
-                    $0.value.lastUse < $1.value.lastUse
-                })
-            {
-                superfluous = state.entries.removeValue(forKey: oldest.key)?.clients
-            }
-            var entry = state.entries[route.key] ?? Entry(clients: makeClients(for: route))
             state.useCount += 1
-            entry.userCount += 1
-            entry.lastUse = state.useCount
-            state.entries[route.key] = entry
-            return (entry.clients, superfluous)
+            var superfluous: Clients?
+            let entry: Entry
+            if let known = state.entries[route.key] {
+                entry = known
+            } else {
+                superfluous = state.makeRoom()
+                entry = Entry(makeClients(for: route))
+                state.entries[route.key] = entry
+            }
+            // Under the lock, so that nobody ends them before they are used.
+            entry.userCount.add(1, ordering: .relaxed)
+            entry.lastUse.store(state.useCount, ordering: .relaxed)
+            return (entry, superfluous)
         }
     }
 
     private func makeClients(for route: Route) -> Clients {
         let group = MultiThreadedEventLoopGroup.singleton
         let loop = group.next()
+        let (idle, store) = (configuration.idleTimeout, configuration.storeTimeout)
         return Clients(
-            ordinary: client(route, on: group, answerTimeout: configuration.idleTimeout),
-            small: client(route, on: loop, answerTimeout: configuration.idleTimeout),
-            upload: client(route, on: loop, answerTimeout: configuration.storeTimeout)
+            // What has no body leaves in one write, for which there is room; each time-out is a timer for each request.
+            ordinary: client(route, on: group, answerTimeout: idle, writeTimeout: nil),
+            small: client(route, on: loop, answerTimeout: idle, writeTimeout: idle),
+            upload: client(route, on: loop, answerTimeout: store, writeTimeout: idle)
         )
     }
 
@@ -122,22 +136,30 @@ final class HTTPClients: Sendable {
         if let failure = state.withLock(\.failure) { throw failure }
     }
 
-    private func client(_ route: Route, on group: any EventLoopGroup, answerTimeout: Duration) -> HTTPClient {
-        HTTPClient(eventLoopGroup: group, configuration: settings(route, answerTimeout: answerTimeout))
+    private func client(
+        _ route: Route,
+        on group: any EventLoopGroup,
+        answerTimeout: Duration,
+        writeTimeout: Duration?
+    ) -> HTTPClient {
+        HTTPClient(eventLoopGroup: group, configuration: settings(route, answerTimeout, writeTimeout))
     }
 
-    private func settings(_ route: Route, answerTimeout: Duration) -> HTTPClient.Configuration {
+    private func settings(
+        _ route: Route,
+        _ answerTimeout: Duration,
+        _ writeTimeout: Duration?
+    ) -> HTTPClient.Configuration {
         var settings = HTTPClient.Configuration(
             tlsConfiguration: route.tls,
             redirectConfiguration: .disallow,
-            timeout: .init(
-                connect: TimeAmount(configuration.connectTimeout),
-                read: TimeAmount(answerTimeout),
-                write: TimeAmount(configuration.idleTimeout)
-            ),
+            timeout: .init(connect: TimeAmount(configuration.connectTimeout), read: TimeAmount(answerTimeout)),
             decompression: .disabled
         )
+        settings.timeout.write = writeTimeout.map { TimeAmount($0) }
         if case .tunnel(let proxy) = route.key.passage { settings.proxy = proxy.tunnel }
+        // Nobody listens, and telling nobody of each request takes a twentieth of the time of small ones.
+        settings.tracing.tracer = nil
         // Large blobs gain nothing from HTTP/2's windows and lose to them.
         settings.httpVersion = .http1Only
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.requestLimit
