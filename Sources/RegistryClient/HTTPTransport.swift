@@ -98,7 +98,7 @@ final class HTTPTransport: Sendable {
             log.note(
                 request,
                 "\(response.status)\(response.bodyWasCut ? ", body cut" : "")",
-                remarks: AnswerRemarks(response.headers),
+                headers: response.headers,
                 sent: sent.value,
                 received: delegate.receivedCount,
                 since: start

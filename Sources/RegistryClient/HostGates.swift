@@ -11,13 +11,20 @@ final class HostGates: Sendable {
         let cause: RegistryError
     }
 
-    private struct Host {
+    private final class Host {
         var closed: Closed?
         var rateLimit: RateLimit?
         /// How many jobs, each with all its attempts, have come to a good end.
         var completedCount = 0
         /// Whether somebody's last attempt found nobody there, and nobody has had an answer since.
         var isGivenUp = false
+
+        /// Takes in what an answer says.
+        func note(_ rateLimit: RateLimit?, _ closed: Closed?) {
+            isGivenUp = false
+            self.rateLimit = rateLimit ?? self.rateLimit
+            if let closed, self.closed.map({ $0.until < closed.until }) ?? true { self.closed = closed }
+        }
     }
 
     private let hosts = Mutex<[URLParts.Origin: Host]>([:])
@@ -54,10 +61,8 @@ final class HostGates: Sendable {
             Closed(until: clock.now() + wait, cause: response.error(to: request, context: context))
         }
         hosts.withLock { hosts in
-            var host = hosts[origin] ?? Host()
-            host.isGivenUp = false
-            host.rateLimit = rateLimit ?? host.rateLimit
-            if let closed, host.closed.map({ $0.until < closed.until }) ?? true { host.closed = closed }
+            let host = hosts[origin] ?? Host()
+            host.note(rateLimit, closed)
             hosts[origin] = host
         }
     }

@@ -177,7 +177,8 @@ extension HTTPResponse {
     /// The media type without its parameters.
     var contentType: MediaType? {
         headers.first(name: "Content-Type").map { text in
-            MediaType(rawValue: String(text.prefix { $0 != ";" && $0 != " " }))
+            let type = text.utf8.prefix { $0 != UInt8(ascii: ";") && $0 != UInt8(ascii: " ") }
+            return MediaType(rawValue: String(Substring(type)))
         }
     }
 

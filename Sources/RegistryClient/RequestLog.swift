@@ -18,19 +18,23 @@ final class RequestLog: Sendable {
     /// - Parameters:
     ///   - request: the request.
     ///   - outcome: the status, or what came instead.
-    ///   - remarks: what the answer said besides; nil where there was none.
+    ///   - headers: those of the answer; nil where there was none.
     ///   - sent: how many bytes of a body left; nil where the request has none.
     ///   - received: how many bytes of a body came.
     ///   - start: when it began.
     func note(
         _ request: HTTPRequest,
         _ outcome: String,
-        remarks: AnswerRemarks? = nil,
+        headers: HTTPHeaders? = nil,
         sent: Int64?,
         received: Int64,
         since start: ContinuousClock.Instant
     ) {
-        if logger.logLevel <= .debug { logger.debug("\(line(request, outcome, remarks, sent, received, start))") }
+        let isDebugging = logger.logLevel <= .debug
+        // All answers may have an id, which a log alone tells; few warn.
+        guard isDebugging || headers?.contains(name: "Warning") == true else { return }
+        let remarks = headers.map { AnswerRemarks($0) }
+        if isDebugging { logger.debug("\(line(request, outcome, remarks, sent, received, start))") }
         guard let warnings = remarks?.warnings, !warnings.isEmpty, let origin = request.origin else { return }
         for warning in warnings {
             let line = "\(origin.authority) warns: \(warning)".printable
