@@ -47,6 +47,12 @@ struct RequestURL: Sendable {
         self.text = text
         origin = URLParts.origin(of: text)
     }
+
+    /// Puts together what follows a registry's base URL, from its `/` on, and that.
+    init(_ path: String, at endpoint: RegistryEndpoint) {
+        text = endpoint.baseURL + path
+        origin = endpoint.origin
+    }
 }
 
 /// A range of an open file.

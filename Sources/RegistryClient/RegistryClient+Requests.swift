@@ -62,10 +62,9 @@ extension RegistryClient {
         waitsForSlot: Bool = true,
         context: RequestContext
     ) async throws -> (request: HTTPRequest, response: HTTPResponse) {
-        let url = path.hasPrefix("/") ? registry.endpoint.baseURL + path : path
         let request = HTTPRequest(
             method: method,
-            url: RequestURL(url),
+            url: path.hasPrefix("/") ? RequestURL(path, at: registry.endpoint) : RequestURL(path),
             headers: headers,
             body: body,
             registry: registry.endpoint.origin,
@@ -224,7 +223,7 @@ extension RegistryClient {
 
     /// What a registry asks everybody for who wants to know what it is.
     private func challenges(of registry: Registry, _ context: RequestContext) async throws -> [Challenge] {
-        var request = HTTPRequest(method: .GET, url: RequestURL(registry.endpoint.baseURL + "/v2/"))
+        var request = HTTPRequest(method: .GET, url: RequestURL("/v2/", at: registry.endpoint))
         request.registry = registry.endpoint.origin
         for header in registry.headers { request.headers.add(name: header.name, value: header.value) }
         let limit = BodyHandling.errorBodyLimit

@@ -134,9 +134,10 @@ package final class RegistryClient: Sendable {
         guard asksMirrors else { return ordinary }
         return registries.mirrors.withLock { mirrors in
             if let known = mirrors[name] { return known }
-            var mirror = ordinary
-            mirror.isMirror = true
-            mirror.authenticator = authenticator(for: ordinary.endpoint, ordinary.headers)
+            let mirror = Registry(
+                asMirror: ordinary,
+                authenticator: authenticator(for: ordinary.endpoint, ordinary.headers)
+            )
             mirrors[name] = mirror
             return mirror
         }
@@ -148,26 +149,11 @@ package final class RegistryClient: Sendable {
             if let known = makers[name] { return known }
             let endpoint = RegistryEndpoint(registry: name, scheme: .https)
             let nobody = Authenticator(endpoint: endpoint, headers: [], find: { _, _, _ in nil }, transport: transport)
-            var maker = registry(endpoint, nobody, [])
-            maker.isMaker = true
+            let limit = configuration.requestLimit
+            let maker = Registry(endpoint, authenticator: nobody, requestLimit: limit, isMaker: true)
             makers[name] = maker
             return maker
         }
-    }
-
-    private func registry(
-        _ endpoint: RegistryEndpoint,
-        _ authenticator: Authenticator,
-        _ headers: [ExtraHeader]
-    ) -> Registry {
-        Registry(
-            endpoint: endpoint,
-            slots: RequestSlots(limit: configuration.requestLimit),
-            largeSlots: RequestSlots(limit: min(Registry.largeRequestLimit, configuration.requestLimit * 3 / 4)),
-            authenticator: authenticator,
-            bodyLimit: BodyLimit(),
-            headers: headers
-        )
     }
 
     private func authenticator(for endpoint: RegistryEndpoint, _ headers: [ExtraHeader]) -> Authenticator {
@@ -181,7 +167,12 @@ package final class RegistryClient: Sendable {
             let names = endpoint.origin?.names ?? []
             let headers = configuration.headers.filter { names.contains($0.key.lowercased()) }
                 .sorted { $0.key < $1.key }.flatMap(\.value)
-            let registry = registry(endpoint, authenticator(for: endpoint, headers), headers)
+            let registry = Registry(
+                endpoint,
+                authenticator: authenticator(for: endpoint, headers),
+                headers: headers,
+                requestLimit: configuration.requestLimit
+            )
             registries[name] = registry
             return registry
         }
@@ -202,22 +193,51 @@ package final class RegistryClient: Sendable {
 }
 
 /// What is known of one registry while a client lives.
-struct Registry: Sendable {
+final class Registry: Sendable {
     let endpoint: RegistryEndpoint
     let slots: RequestSlots
     /// For requests for bytes of large blobs, which need a slot besides: they must not take all connections.
     let largeSlots: RequestSlots
-    fileprivate(set) var authenticator: Authenticator
+    let authenticator: Authenticator
     let bodyLimit: BodyLimit
     /// Whether another is asked where this one fails.
-    fileprivate(set) var isMirror = false
+    let isMirror: Bool
     /// Whether it is no registry, but has foreign layers.
-    fileprivate(set) var isMaker = false
+    let isMaker: Bool
     /// What the user sends to it besides.
     let headers: [ExtraHeader]
 
     /// The most requests for bytes of large blobs at once.
-    static let largeRequestLimit = 8
+    private static let largeRequestLimit = 8
+
+    init(
+        _ endpoint: RegistryEndpoint,
+        authenticator: Authenticator,
+        headers: [ExtraHeader] = [],
+        requestLimit: Int,
+        isMaker: Bool = false
+    ) {
+        self.endpoint = endpoint
+        slots = RequestSlots(limit: requestLimit)
+        largeSlots = RequestSlots(limit: min(Self.largeRequestLimit, requestLimit * 3 / 4))
+        self.authenticator = authenticator
+        bodyLimit = BodyLimit()
+        isMirror = false
+        self.isMaker = isMaker
+        self.headers = headers
+    }
+
+    /// Another that stands for the same one as a mirror, with which it shares the connections.
+    init(asMirror registry: Registry, authenticator: Authenticator) {
+        endpoint = registry.endpoint
+        slots = registry.slots
+        largeSlots = registry.largeSlots
+        self.authenticator = authenticator
+        bodyLimit = registry.bodyLimit
+        isMirror = true
+        isMaker = registry.isMaker
+        headers = registry.headers
+    }
 }
 
 /// How large a request a registry takes, where it has refused a larger one.

@@ -42,6 +42,9 @@ enum URLParts {
     ///
     /// Registries give URLs with such characters, and a parser that finds one would escape the whole query anew.
     static func legal(_ text: String) -> String {
+        let isAllowed = isAllowed
+        // Nearly all URLs are of such characters alone.
+        guard !text.utf8.allSatisfy({ isAllowed[Int($0)] }) else { return text }
         let bytes = Array(text.utf8)
         let authorityEnd = authority(of: text).map { text.utf8.distance(from: text.startIndex, to: $0.endIndex) } ?? 0
         func isLegal(_ index: Int) -> Bool {
