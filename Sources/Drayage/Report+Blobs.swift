@@ -58,9 +58,13 @@ extension Report {
 
 /// What became of the blobs of a run, gathered from all tasks.
 struct BlobRecords: Sendable {
-    private struct Key: Hashable {
+    private struct Key: Hashable, Comparable {
         let digest: Digest
         let target: String?
+
+        static func < (left: Key, right: Key) -> Bool {
+            left.digest == right.digest ? (left.target ?? "") < (right.target ?? "") : left.digest < right.digest
+        }
     }
 
     private var blobs: [Key: Report.Blob] = [:]
@@ -69,7 +73,5 @@ struct BlobRecords: Sendable {
     mutating func note(_ blob: Report.Blob) { blobs[Key(digest: blob.digest, target: blob.target)] = blob }
 
     /// All of them, by digest and target.
-    var sorted: [Report.Blob] {
-        blobs.values.sorted { ($0.digest, $0.target ?? "") < ($1.digest, $1.target ?? "") }
-    }
+    var sorted: [Report.Blob] { blobs.keys.sorted().compactMap { blobs[$0] } }
 }

@@ -40,7 +40,8 @@ extension ImageFinder {
     static func withoutComment(_ line: Substring) -> Substring {
         var end = line.endIndex
         var previousIsBlank = true
-        for index in line.indices {
+        // Most lines have none.
+        for index in line.utf8.contains(UInt8(ascii: "#")) ? line.indices : line[..<line.startIndex].indices {
             if line[index] == "#", previousIsBlank {
                 end = index
                 break
