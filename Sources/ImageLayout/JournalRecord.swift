@@ -21,45 +21,52 @@ struct JournalRecord {
     /// What is made of it.
     let plan: LayoutPlan
 
-    /// What every journal begins with.
-    static let magic = "drayage.journal.v1"
+    /// What every journal begins with, whichever version of drayage wrote it.
+    static let family = "drayage.journal."
+    /// What those of this version begin with.
+    static let magic = family + "v2"
     /// The most bytes that are read, and written: a plan of 100,000 manifests has less.
     private static let byteLimit: Int64 = 256 << 20
     private static let lineLimit: Int64 = 256
 
-    /// The plan without what follows from it.
+    /// What the index and the documents do not say of the plan.
     private struct Head: Codable {
         let requests: [LayoutRequest]
-        let images: [Image]
-        /// As they are in the index; nil where there are none.
-        let referrers: [Descriptor]?
         /// The layers in it that are fetched from their makers; nil where there are none.
         let foreignLayers: [Digest]?
-        /// The types, digests and sizes of the documents, whose bytes follow in this order.
+        /// How many entries of the index, the first ones, are images.
+        let imageCount: Int
+        /// The size of the index, which follows.
+        let indexByteCount: Int
+        /// The types, digests and sizes of the documents, whose bytes follow after it in this order.
         let documents: [Descriptor]
-    }
-
-    private struct Image: Codable {
-        let name: String
-        /// As it is in the index.
-        let descriptor: Descriptor
     }
 
     /// The bytes, with a digest of them before.
     func encoded() throws(LayoutError) -> [UInt8] {
-        let images = plan.images.map { Image(name: $0.name, descriptor: $0.entry) }
         let foreign = Set(plan.documents.flatMap(\.foreignLayers).filter(plan.foreignLayers.contains).map(\.digest))
+        let index = plan.known.first { $0.path == LayoutPath.index }?.bytes ?? []
         let head = Head(
             requests: requests,
-            images: images,
-            referrers: plan.referrers.isEmpty ? nil : plan.referrers.map(\.entry),
             foreignLayers: foreign.isEmpty ? nil : foreign.sorted(),
+            imageCount: plan.images.count,
+            indexByteCount: index.count,
             documents: plan.documents.map(\.descriptor)
         )
-        var bytes = try deterministicJSON(head) + [UInt8(ascii: "\n")]
+        let start = try deterministicJSON(head) + [UInt8(ascii: "\n")] + index
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(plan.documents.reduce(start.count) { $0 + $1.bytes.count })
+        bytes += start
         for document in plan.documents { bytes += document.bytes }
         guard bytes.count <= Self.byteLimit else { throw LayoutError(.tooLarge, .planning, path: nil) }
         return Array("\(Self.magic) \(try Self.digest(of: bytes)) \(bytes.count)\n".utf8) + bytes
+    }
+
+    /// What is wrong with a file that has no record that can be read.
+    static func fault(of file: OpenFile) throws(LayoutError) -> String {
+        let start = try file.bytes(in: 0..<min(try file.byteCount(), Int64(magic.utf8.count)))
+        let isOther = start.starts(with: family.utf8) && start != Array(magic.utf8)
+        return isOther ? "its journal is another version's of drayage" : "its journal is damaged"
     }
 
     /// Reads a record, and where it ends; nil where it is damaged, or none.
@@ -81,8 +88,13 @@ struct JournalRecord {
         guard let line = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         do {
             let head = try JSONDecoder().decode(Head.self, from: Data(bytes[..<line]))
-            var documents: [Digest: Document] = [:]
             var rest = bytes[(line + 1)...]
+            guard 0...rest.count ~= head.indexByteCount else { return nil }
+            let entries = try JSONDecoder()
+                .decode(LayoutIndex.self, from: Data(rest.prefix(head.indexByteCount))).manifests
+            guard 0...entries.count ~= head.imageCount else { return nil }
+            rest = rest.dropFirst(head.indexByteCount)
+            var documents: [Digest: Document] = [:]
             for descriptor in head.documents {
                 guard descriptor.size <= rest.count else { return nil }
                 let document = try Document(
@@ -93,15 +105,13 @@ struct JournalRecord {
                 documents[document.descriptor.digest] = document
                 rest = rest.dropFirst(Int(descriptor.size))
             }
-            let images = head.images.map { image in
-                LayoutImage(
-                    name: image.name,
-                    descriptor: image.descriptor.bare,
-                    subset: .init(image.descriptor.annotations)
-                )
+            let images = entries.prefix(head.imageCount).compactMap { entry in
+                entry.imageName.map {
+                    LayoutImage(name: $0, descriptor: entry.bare, subset: .init(entry.annotations))
+                }
             }
+            let referrers = entries.dropFirst(head.imageCount).compactMap { LayoutReferrer($0, document: nil) }
             requests = head.requests
-            let referrers = (head.referrers ?? []).compactMap { LayoutReferrer($0, document: nil) }
             plan = try LayoutPlan(
                 images: images,
                 referrers: referrers,

@@ -7,8 +7,8 @@ import Synchronization
 /// The plan is on disk before the bundle takes any space. How far a blob has been written is noted at once and counts as
 /// long as the machine runs; what has been synced is noted only when it has been, and counts after a power cut as well.
 ///
-///     drayage.journal.v1 <digest of the plan> <bytes of the plan>
-///     <the plan: JSON, then the documents' own bytes>
+///     drayage.journal.v2 <digest of the plan> <bytes of the plan>
+///     <the plan: JSON, then the bytes of the index and of the documents as they are in the bundle>
 ///     <phase, 8 bytes> <boot, 16 bytes> <for each blob: written, 8 bytes> <for each blob: synced, 8 bytes>
 ///
 /// Numbers are little-endian and lie where no sector's border divides them. The beginning of its digest stands for a
@@ -98,7 +98,7 @@ final class LayoutJournal: Sendable {
         }
         try file.requireOwn()
         guard let (record, tableOffset) = try JournalRecord.read(from: file) else {
-            throw partial.file.error(.notContinuable(reason: "its journal is damaged"))
+            throw partial.file.error(.notContinuable(reason: try JournalRecord.fault(of: file)))
         }
         let table = JournalTable(offset: tableOffset, blobs: record.plan.blobs)
         guard let found = try table.read(from: file) else {
@@ -161,8 +161,8 @@ final class LayoutJournal: Sendable {
             let file = try PartialFile.open(path, O_NONBLOCK, absent: ENOENT)
         else { return }
         // One that had not been synced may have come out of a power cut empty, or as zeros.
-        let start = try file.bytes(in: 0..<min(try file.byteCount(), Int64(JournalRecord.magic.utf8.count)))
-        if start == Array(JournalRecord.magic.utf8) || start.allSatisfy({ $0 == 0 }) { unsafe unlink(path) }
+        let start = try file.bytes(in: 0..<min(try file.byteCount(), Int64(JournalRecord.family.utf8.count)))
+        if start == Array(JournalRecord.family.utf8) || start.allSatisfy({ $0 == 0 }) { unsafe unlink(path) }
     }
 
     // MARK: - States

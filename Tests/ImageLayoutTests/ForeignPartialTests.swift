@@ -112,20 +112,38 @@ import Testing
         }
     }
 
+    @Test func `a journal of another version is said to be one`() throws {
+        for other in ["v1", "v3"] {
+            var pair = run.pair
+            pair.journal.replaceSubrange(0..<JournalRecord.magic.utf8.count, with: "drayage.journal.\(other)".utf8)
+            try run.bundle.restore(pair)
+            try run.expectRefusal("its journal is another version's of drayage")
+        }
+    }
+
     @Test func `a plan that is none is refused, with the right digest too`() throws {
         let documents = run.bundle.plan.documents.map(\.descriptor)
         let descriptor = try #require(documents.first)
         let json = String(decoding: try JSONEncoder().encode(descriptor), as: UTF8.self)
         let huge = json.replacing("\"size\":\(descriptor.size)", with: "\"size\":\(Int64.max)")
+        func body(imageCount: Int, index: String, byteCount: Int? = nil, documents: String = "") -> String {
+            let counts = #""imageCount":\#(imageCount),"indexByteCount":\#(byteCount ?? index.utf8.count)"#
+            return #"{"requests":[],\#(counts),"documents":[\#(documents)]}"# + "\n\(index)"
+        }
+        func index(_ entries: String) -> String { #"{"schemaVersion":2,"manifests":[\#(entries)]}"# }
+        let named = json.dropLast() + #","annotations":{"io.containerd.image.name":"a:1"}}"#
         let bodies = [
             "", "\n", "{}\n", "[]\n", String(repeating: "[", count: 100_000) + "\n",
-            #"{"requests":[],"images":[],"documents":[\#(json)]}"# + "\n",
-            #"{"requests":[],"images":[],"documents":[\#(huge)]}"# + "\n",
-            #"{"requests":[],"images":[{"name":"a:1","descriptor":\#(json)}],"documents":[]}"# + "\n",
+            body(imageCount: 0, index: index(""), documents: json),
+            body(imageCount: 0, index: index(""), documents: huge),
+            body(imageCount: 1, index: index(String(named))), body(imageCount: 1, index: index("")),
+            body(imageCount: -1, index: index("")), body(imageCount: 0, index: "[]"),
+            body(imageCount: 0, index: index(""), byteCount: 40), body(imageCount: 0, index: index(""), byteCount: -1),
+            body(imageCount: 0, index: index(""), byteCount: .max),
         ]
         for body in bodies.map({ Array($0.utf8) }) {
             var other = run.pair
-            let head = "drayage.journal.v1 \(try Digest.of(body)) \(body.count)\n"
+            let head = "drayage.journal.v2 \(try Digest.of(body)) \(body.count)\n"
             other.journal = Array(head.utf8) + body
             try run.bundle.restore(other)
             try run.expectRefusal("its journal is damaged")

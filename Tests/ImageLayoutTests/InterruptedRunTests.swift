@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func `a stray journal is in nobody's way`() throws {
-        for text in ["drayage.journal.v1 stray", "", "\0\0\0"] {
+        for text in ["drayage.journal.v2 stray", "drayage.journal.v1 older", "", "\0\0\0"] {
             try scratch.write(text, to: "bundle.tar.partial.journal")
             #expect(try bundle.open() == nil)
             try bundle.finish(bundle.begin())
@@ -90,7 +90,7 @@ import Testing
         for replaces in [false, true] {
             try bundle.finish(bundle.begin())
             #expect(link(bundle.path, bundle.partialPath) == 0)
-            try scratch.write("drayage.journal.v1 stray", to: "bundle.tar.partial.journal")
+            try scratch.write("drayage.journal.v2 stray", to: "bundle.tar.partial.journal")
             if replaces {
                 #expect(try bundle.open() == nil)
             } else {

@@ -172,7 +172,7 @@ import Testing
             }
         }
         try old.restore(oldPair)
-        try scratch.write("drayage.journal.v1 garbage", to: "bundle.tar.partial.refresh.journal")
+        try scratch.write("drayage.journal.v2 garbage", to: "bundle.tar.partial.refresh.journal")
         try expect(old, "garbage")
     }
 
