@@ -21,9 +21,10 @@ struct BundleExport: Sendable {
     ///
     /// - Throws: `LayoutError` when the file cannot be written, `CancellationError`.
     func run(_ report: inout Report) async throws {
+        let sources = Eager { BlobSources(images: resolution.images, graph: resolution.graph) }
         let writer = try await blocking { try makeWriter($0) }
         do {
-            guard try await write(writer, &report) else {
+            guard try await write(writer, sources.value, &report) else {
                 report.partial = await keep(writer)
                 return
             }
@@ -59,11 +60,11 @@ struct BundleExport: Sendable {
     /// Fills and seals the file.
     ///
     /// - Returns: whether it has its name now.
-    private func write(_ writer: LayoutWriter, _ report: inout Report) async throws -> Bool {
+    private func write(_ writer: LayoutWriter, _ sources: BlobSources, _ report: inout Report) async throws -> Bool {
         let fill = BundleFill(
             plan: plan,
             writer: writer,
-            sources: BlobSources(images: resolution.images, graph: resolution.graph),
+            sources: sources,
             reused: reused,
             planned: resolution.blobs,
             client: client,
@@ -84,11 +85,13 @@ struct BundleExport: Sendable {
         let final = outcome.failures.isEmpty ? plan : try remaining.layOut()
         progress(.sealing)
         try Task.checkCancellation()
-        try await blocking {
+        async let sealed: Void = blocking {
             if !outcome.failures.isEmpty { try writer.compact(to: final) }
             try writer.seal()
         }
+        // While the disk works.
         report.describe(remaining, plan: final, status: .bundled, searched: options.includesReferrers)
+        try await sealed
         report.totals?.fetchedByteCount = outcome.fetchedByteCount
         if interrupted != nil { report.totals?.keptByteCount = outcome.keptByteCount }
         if !reused.isEmpty { report.totals?.reusedByteCount = outcome.reusedByteCount }

@@ -54,6 +54,9 @@ package struct LayoutPlan: Equatable, Sendable {
         foreignLayers: ForeignLayers = .none
     ) throws(LayoutError) {
         let (images, referrers) = (try Self.folded(images), referrers.folded)
+        let files = Eager {
+            Self.files(of: images, referrers: referrers, documents: documents, foreignLayers: foreignLayers)
+        }
         let contents = try LayoutContents(
             images: images,
             referrers: referrers,
@@ -62,23 +65,14 @@ package struct LayoutPlan: Equatable, Sendable {
         )
         var end = EndOfFile()
         var known: [KnownEntry] = []
-        var files = [
-            (LayoutPath.layout, try deterministicJSON(LayoutMarker.current)),
-            (LayoutPath.index, try deterministicJSON(LayoutIndex(images: images, referrers: referrers))),
-        ]
-        // Without an image for Docker the file is left out: given an empty list, docker load does nothing and succeeds.
-        let dockerImages = images.compactMap {
-            DockerImage($0, documents: contents.documents, foreignLayers: foreignLayers)
-        }
-        if !dockerImages.isEmpty { files.append((LayoutPath.dockerManifest, try deterministicJSON(dockerImages))) }
-        let sortedDocuments = contents.sortedDocuments
-        files += sortedDocuments.map { (LayoutPath.blob($0.descriptor.digest), $0.bytes) }
-        for (path, bytes) in files {
+        let (sortedDocuments, sortedBlobs) = (contents.sortedDocuments, contents.sortedBlobs)
+        let documentFiles = sortedDocuments.map { (LayoutPath.blob($0.descriptor.digest), $0.bytes) }
+        for (path, bytes) in try files.value.get() + documentFiles {
             let place = try end.append(path: path, byteCount: Int64(bytes.count))
             known.append(KnownEntry(path: path, bytes: bytes, headerOffset: place.header, offset: place.data))
         }
         var blobs: [Blob] = []
-        for descriptor in contents.sortedBlobs {
+        for descriptor in sortedBlobs {
             let place = try end.append(path: LayoutPath.blob(descriptor.digest), byteCount: descriptor.size)
             blobs.append(Blob(descriptor: descriptor, headerOffset: place.header, offset: place.data))
         }
@@ -89,6 +83,26 @@ package struct LayoutPlan: Equatable, Sendable {
         self.documents = sortedDocuments
         self.blobs = blobs
         byteCount = try end.advance(by: TarHeader.endByteCount)
+    }
+
+    /// The layout's own files, in the order of the file.
+    private static func files(
+        of images: [LayoutImage],
+        referrers: [LayoutReferrer],
+        documents: [Digest: Document],
+        foreignLayers: ForeignLayers
+    ) -> Result<[(path: String, bytes: [UInt8])], LayoutError> {
+        Result { () throws(LayoutError) in
+            var files = [(path: LayoutPath.layout, bytes: try deterministicJSON(LayoutMarker.current))]
+            let index = LayoutIndex(images: images, referrers: referrers)
+            files.append((LayoutPath.index, try deterministicJSON(index)))
+            // Without an image for Docker the file is left out: given an empty list, docker load does nothing and succeeds.
+            let dockerImages = images.compactMap {
+                DockerImage($0, documents: documents, foreignLayers: foreignLayers)
+            }
+            if !dockerImages.isEmpty { files.append((LayoutPath.dockerManifest, try deterministicJSON(dockerImages))) }
+            return files
+        }
     }
 
     /// Whether both are the same file: the known entries hold all that the names and documents say.
@@ -109,7 +123,7 @@ package struct LayoutPlan: Equatable, Sendable {
                 throw LayoutError(.conflictingNames(image.name, digests.0, digests.1), .planning, path: nil)
             }
         }
-        return byName.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        return byName.values.sorted { $0.name < $1.name }
     }
 }
 
@@ -146,8 +160,9 @@ extension LayoutPlan {
     /// All that is in the file whatever was fetched, with its place: the documents, and every header.
     var skeleton: [(offset: Int64, bytes: [UInt8])] {
         get throws(LayoutError) {
-            var pieces: [(offset: Int64, bytes: [UInt8])] = []
-            for entry in known { pieces.append((entry.headerOffset, try bytes(of: entry))) }
+            // What is known lies together at the beginning.
+            var pieces: [(offset: Int64, bytes: [UInt8])] = [(0, [])]
+            for entry in known { pieces[0].bytes += try bytes(of: entry) }
             for blob in blobs { pieces.append((blob.headerOffset, try headerBytes(of: blob))) }
             return pieces
         }
