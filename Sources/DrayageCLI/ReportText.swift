@@ -48,27 +48,29 @@ struct ReportText {
     }
 
     private var imageTable: String {
-        TextTable(
-            header: ["REFERENCE", "PLATFORMS", "SIZE"] + referrersHeader + ["DIGEST"] + originalHeader,
+        let (referrers, original) = (referrersHeader, originalHeader)
+        return TextTable(
+            header: ["REFERENCE", "PLATFORMS", "SIZE"] + referrers + ["DIGEST"] + original,
             rows: report.images.map { image in
                 [image.reference, (image.platforms ?? []).joined(separator: ", "), Self.size(image.byteCount)]
-                    + referrers(of: image) + [image.digest?.description ?? ""]
-                    + originalHeader.map { _ in image.originalDigest?.description ?? "" }
+                    + referrers.map { _ in Self.referrers(of: image) } + [image.digest?.description ?? ""]
+                    + original.map { _ in image.originalDigest?.description ?? "" }
             },
-            rightAligned: referrersHeader.isEmpty ? [2] : [2, 3]
+            rightAligned: referrers.isEmpty ? [2] : [2, 3]
         ).text(columns: columns)
     }
 
     private var planTable: String {
-        TextTable(
-            header: ["ACTION", "REFERENCE", "SIZE"] + referrersHeader + ["DIGEST"],
+        let referrers = referrersHeader
+        return TextTable(
+            header: ["ACTION", "REFERENCE", "SIZE"] + referrers + ["DIGEST"],
             rows: report.images.map { image in
                 [action(image), image.target ?? image.reference, Self.size(image.byteCount)]
-                    + referrers(of: image) + [
+                    + referrers.map { _ in Self.referrers(of: image) } + [
                         Self.digests(of: image, after: image.previousDigest ?? Self.original(of: image))
                     ]
             },
-            rightAligned: referrersHeader.isEmpty ? [2] : [2, 3]
+            rightAligned: referrers.isEmpty ? [2] : [2, 3]
         ).text(columns: columns)
     }
 
@@ -92,9 +94,7 @@ struct ReportText {
         report.images.contains { ($0.referrerCount ?? 0) > 0 } ? ["REFERRERS"] : []
     }
 
-    private func referrers(of image: Report.Image) -> [String] {
-        referrersHeader.map { _ in image.referrerCount.map(String.init) ?? "" }
-    }
+    private static func referrers(of image: Report.Image) -> String { image.referrerCount.map(String.init) ?? "" }
 
     private var resultTable: String {
         TextTable(

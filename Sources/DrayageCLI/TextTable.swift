@@ -26,16 +26,17 @@ struct TextTable {
     }
 
     private static func text(of lines: [[String]], rightAligned: Set<Int>) -> String {
+        let lengths = lines.map { $0.map(\.count) }
         var widths: [Int] = []
-        for line in lines {
-            for (index, cell) in line.enumerated() {
+        for line in lengths {
+            for (index, length) in line.enumerated() {
                 if index == widths.count { widths.append(0) }
-                widths[index] = max(widths[index], cell.count)
+                widths[index] = max(widths[index], length)
             }
         }
-        return lines.map { line in
+        return zip(lines, lengths).map { line, lengths in
             let cells = line.enumerated().map { index, cell in
-                let padding = String(repeating: " ", count: widths[index] - cell.count)
+                let padding = String(repeating: " ", count: widths[index] - lengths[index])
                 if rightAligned.contains(index) { return padding + cell }
                 return index == line.count - 1 ? cell : cell + padding
             }

@@ -41,9 +41,11 @@ extension String {
 
 extension Unicode.Scalar {
     fileprivate var isUnprintable: Bool {
+        // Nearly all are ASCII, and properties are looked up in tables.
+        guard value >= 0x80 else { return value < 0x20 || value == 0x7f }
         switch properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: true
-        default: false
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: return true
+        default: return false
         }
     }
 }
