@@ -77,7 +77,8 @@ struct BundleExport: Sendable {
             let cause = damage.error.map { "\($0)" } ?? "\(damage.path): \(digest) is not what its digest says"
             return "\(cause); it was not taken from there"
         }
-        report.blobs = outcome.records.sorted
+        let records = Eager { outcome.records.sorted }
+        defer { report.blobs = records.value }
         var remaining = resolution
         remaining.drop(needing: outcome.failures)
         report.failures = remaining.failures
