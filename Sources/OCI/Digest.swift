@@ -15,8 +15,12 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
             }
         }
 
-        fileprivate init?(_ name: Substring.UTF8View) {
-            guard let known = Self.allCases.first(where: { $0.rawValue.utf8.elementsEqual(name) }) else { return nil }
+        fileprivate init?(_ name: Span<UInt8>) {
+            let known = Self.allCases.first { known in
+                let own = known.rawValue.utf8.span
+                return own.count == name.count && own.indices.allSatisfy { own[$0] == name[$0] }
+            }
+            guard let known else { return nil }
             self = known
         }
     }
@@ -112,32 +116,31 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads a digest that is part of a longer text, so that an error can point into the whole.
     init(parsing text: String, within whole: String, at offset: Int) throws(ReferenceError) {
-        let bytes = text.utf8
-        func error(_ code: ReferenceError.Code, at index: String.Index? = nil) -> ReferenceError {
-            let distance = index.map { bytes.distance(from: bytes.startIndex, to: $0) } ?? 0
-            return ReferenceError(code, in: whole, at: offset + distance)
+        let bytes = text.utf8.span
+        func error(_ code: ReferenceError.Code, at index: Int = 0) -> ReferenceError {
+            ReferenceError(code, in: whole, at: offset + index)
         }
-        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > bytes.startIndex else {
-            throw error(.invalidDigestFormat)
-        }
-        let name = bytes[..<colon]
-        let digits = bytes[bytes.index(after: colon)...]
-        guard let algorithm = Algorithm(name) else {
-            let isWellFormed = name.allSatisfy { $0.isLowerAlphanumeric || "+._-".utf8.contains($0) }
+        var colon = 0
+        while colon < bytes.count, bytes[colon] != UInt8(ascii: ":") { colon += 1 }
+        guard 0 < colon, colon < bytes.count else { throw error(.invalidDigestFormat) }
+        guard let algorithm = Algorithm(bytes.extracting(..<colon)) else {
+            let isWellFormed = text.utf8.prefix(colon).allSatisfy {
+                $0.isLowerAlphanumeric || "+._-".utf8.contains($0)
+            }
             throw error(isWellFormed ? .unsupportedDigestAlgorithm : .invalidDigestFormat)
         }
-        guard digits.count == algorithm.hexLength else { throw error(.invalidDigestLength, at: digits.startIndex) }
-        let span = digits.span
+        let span = bytes.extracting((colon + 1)...)
+        guard span.count == algorithm.hexLength else { throw error(.invalidDigestLength, at: colon + 1) }
         for index in span.indices where !span[index].isLowerHex {
-            throw error(.invalidDigestFormat, at: bytes.index(digits.startIndex, offsetBy: index))
+            throw error(.invalidDigestFormat, at: colon + 1 + index)
         }
         self.init(algorithm: algorithm, digits: span)
     }
 
     /// Reads an algorithm and a value that stand apart, as in a path; nil where they are no digest.
     package init?(algorithm name: Substring.UTF8View, hex digits: Substring.UTF8View) {
-        guard let algorithm = Algorithm(name), digits.count == algorithm.hexLength else { return nil }
         let span = digits.span
+        guard let algorithm = Algorithm(name.span), span.count == algorithm.hexLength else { return nil }
         for index in span.indices where !span[index].isLowerHex { return nil }
         self.init(algorithm: algorithm, digits: span)
     }
