@@ -38,19 +38,21 @@ extension ImageFinder {
 
     /// A line without its comment and the white space around it.
     static func withoutComment(_ line: Substring) -> Substring {
-        var end = line.endIndex
-        var previousIsBlank = true
-        // Most lines have none.
-        for index in line.utf8.contains(UInt8(ascii: "#")) ? line.indices : line[..<line.startIndex].indices {
-            if line[index] == "#", previousIsBlank {
-                end = index
-                break
-            }
-            previousIsBlank = line[index].isWhitespace
-        }
+        let end = commentStart(in: line) ?? line.endIndex
         var rest = line[..<end].trimmingPrefix(while: \.isWhitespace)
         while rest.last?.isWhitespace == true { rest = rest.dropLast() }
         return rest
+    }
+
+    private static func commentStart(in line: Substring) -> Substring.Index? {
+        // Most lines have none, and to go through characters takes a while.
+        guard line.utf8.contains(UInt8(ascii: "#")) else { return nil }
+        var previousIsBlank = true
+        for index in line.indices {
+            if line[index] == "#", previousIsBlank { return index }
+            previousIsBlank = line[index].isWhitespace
+        }
+        return nil
     }
 
     /// What an argument is: it is an entry of a list, without comments.
