@@ -23,10 +23,15 @@ func forEachConcurrently<Item: Sendable>(
             for _ in 0..<min(queue.count, max(1, limit) - running) {
                 running += 1
                 group.addTask {
-                    while let item = queue.next() {
-                        try Task.checkCancellation()
-                        // What is for others as well is given to them by who waits for this one.
-                        if queue.add(try await work(item)) > 1 { break }
+                    do {
+                        while let item = queue.next() {
+                            try Task.checkCancellation()
+                            // What is for others as well is given to them by who waits for this one.
+                            if queue.add(try await work(item)) > 1 { break }
+                        }
+                    } catch {
+                        queue.close()
+                        throw error
                     }
                 }
             }
@@ -55,6 +60,9 @@ private final class WorkQueue<Item: Sendable>: Sendable {
             return state.items[state.next - 1]
         }
     }
+
+    /// Drops what is waiting, so that nobody begins more before the error is heard of.
+    func close() { state.withLock { $0.next = $0.items.count } }
 
     /// Adds some at the end, and tells how many they were.
     func add(_ items: [Item]) -> Int {
