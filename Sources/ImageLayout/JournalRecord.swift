@@ -21,7 +21,7 @@ struct JournalRecord {
     /// What is made of it.
     let plan: LayoutPlan
 
-    /// What every journal begins with, whichever version of drayage wrote it.
+    /// What each journal begins with, whichever version of drayage wrote it.
     static let family = "drayage.journal."
     /// What those of this version begin with.
     static let magic = family + "v2"
@@ -45,7 +45,7 @@ struct JournalRecord {
     /// The bytes, with a digest of them before.
     func encoded() throws(LayoutError) -> [UInt8] {
         let foreign = Set(plan.documents.flatMap(\.foreignLayers).filter(plan.foreignLayers.contains).map(\.digest))
-        let index = plan.known.first { $0.path == LayoutPath.index }?.bytes ?? []
+        let index = plan.indexBytes
         let head = Head(
             requests: requests,
             foreignLayers: foreign.isEmpty ? nil : foreign.sorted(),
@@ -64,9 +64,13 @@ struct JournalRecord {
 
     /// What is wrong with a file that has no record that can be read.
     static func fault(of file: OpenFile) throws(LayoutError) -> String {
-        let start = try file.bytes(in: 0..<min(try file.byteCount(), Int64(magic.utf8.count)))
-        let isOther = start.starts(with: family.utf8) && start != Array(magic.utf8)
-        return isOther ? "its journal is another version's of drayage" : "its journal is damaged"
+        let start = try file.bytes(in: 0..<min(try file.byteCount(), lineLimit))
+        let word = String(decoding: start.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)
+        let version = word.utf8.dropFirst((family + "v").utf8.count)
+        let isOther =
+            word != magic && word.hasPrefix(family + "v") && !version.isEmpty
+            && version.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
+        return isOther ? "its journal is of another version of drayage" : "its journal is damaged"
     }
 
     /// Reads a record, and where it ends; nil where it is damaged, or none.
@@ -90,8 +94,8 @@ struct JournalRecord {
             let head = try JSONDecoder().decode(Head.self, from: Data(bytes[..<line]))
             var rest = bytes[(line + 1)...]
             guard 0...rest.count ~= head.indexByteCount else { return nil }
-            let entries = try JSONDecoder()
-                .decode(LayoutIndex.self, from: Data(rest.prefix(head.indexByteCount))).manifests
+            let index = rest.prefix(head.indexByteCount)
+            let entries = try JSONDecoder().decode(LayoutIndex.self, from: Data(index)).manifests
             guard 0...entries.count ~= head.imageCount else { return nil }
             rest = rest.dropFirst(head.indexByteCount)
             var documents: [Digest: Document] = [:]
@@ -118,6 +122,8 @@ struct JournalRecord {
                 documents: documents,
                 foreignLayers: .some(Set(head.foreignLayers ?? []))
             )
+            // What was not understood, or is there twice, would be missing.
+            guard plan.indexBytes.elementsEqual(index) else { return nil }
         } catch {
             // Written by a version that planned in another way.
             return nil

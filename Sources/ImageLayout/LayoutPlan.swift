@@ -85,6 +85,9 @@ package struct LayoutPlan: Equatable, Sendable {
         byteCount = try end.advance(by: TarHeader.endByteCount)
     }
 
+    /// The index, as it is in the file.
+    var indexBytes: [UInt8] { known.first { $0.path == LayoutPath.index }?.bytes ?? [] }
+
     /// The layout's own files, in the order of the file.
     private static func files(
         of images: [LayoutImage],
@@ -160,9 +163,8 @@ extension LayoutPlan {
     /// All that is in the file whatever was fetched, with its place: the documents, and every header.
     var skeleton: [(offset: Int64, bytes: [UInt8])] {
         get throws(LayoutError) {
-            // What is known lies together at the beginning.
-            var pieces: [(offset: Int64, bytes: [UInt8])] = [(0, [])]
-            for entry in known { pieces[0].bytes += try bytes(of: entry) }
+            var pieces: [(offset: Int64, bytes: [UInt8])] = []
+            for entry in known { pieces.append((entry.headerOffset, try bytes(of: entry))) }
             for blob in blobs { pieces.append((blob.headerOffset, try headerBytes(of: blob))) }
             return pieces
         }

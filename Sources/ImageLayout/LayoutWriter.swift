@@ -146,11 +146,23 @@ package final class LayoutWriter: Sendable {
         }
     }
 
+    /// From how many bytes on no more is written together.
+    private static let togetherByteCount = 1 << 20
+
     private static func write(
         _ skeleton: [(offset: Int64, bytes: [UInt8])],
         in partial: PartialFile
     ) throws(LayoutError) {
-        for (offset, bytes) in skeleton { try partial.file.write(bytes, at: offset) }
+        // Documents lie together, and there are thousands of them.
+        var (start, together): (Int64, [UInt8]) = (0, [])
+        for (offset, bytes) in skeleton {
+            if offset != start + Int64(together.count) || together.count >= togetherByteCount {
+                try partial.file.write(together, at: start)
+                (start, together) = (offset, [])
+            }
+            together += bytes
+        }
+        try partial.file.write(together, at: start)
     }
 
     // MARK: - Filling and ending

@@ -113,11 +113,11 @@ import Testing
     }
 
     @Test func `a journal of another version is said to be one`() throws {
-        for other in ["v1", "v3"] {
+        for (version, isOne) in [("v1", true), ("v3", true), ("v20", true), ("v", false), ("\0\0", false)] {
             var pair = run.pair
-            pair.journal.replaceSubrange(0..<JournalRecord.magic.utf8.count, with: "drayage.journal.\(other)".utf8)
+            pair.journal.replaceSubrange(0..<JournalRecord.magic.utf8.count, with: "drayage.journal.\(version)".utf8)
             try run.bundle.restore(pair)
-            try run.expectRefusal("its journal is another version's of drayage")
+            try run.expectRefusal(isOne ? "its journal is of another version of drayage" : "its journal is damaged")
         }
     }
 
@@ -148,6 +148,26 @@ import Testing
             try run.bundle.restore(other)
             try run.expectRefusal("its journal is damaged")
         }
+    }
+
+    @Test(arguments: [
+        ("\"io.containerd.image.name\"", "\"io.containerd.image.none\""),
+        ("\"imageCount\":3", "\"imageCount\":2"), ("\"imageCount\":3", "\"imageCount\":0"),
+        ("\"schemaVersion\":2", "\"schemaVersion\":3"),
+    ])
+    func `a plan whose index is not understood whole is refused`(old: String, new: String) throws {
+        var pair = run.pair
+        let line = try #require(pair.journal.firstIndex(of: UInt8(ascii: "\n")))
+        let words = String(decoding: pair.journal[..<line], as: UTF8.self).split(separator: " ")
+        let plan = (line + 1)..<(line + 1 + (try #require(Int(words[2]))))
+        let text = String(decoding: pair.journal[plan], as: UTF8.self)
+        // The index alone, which is before the documents.
+        let other = Array(text.replacing(old, with: new, maxReplacements: 1).utf8)
+        try #require(other.count == plan.count && other != Array(text.utf8))
+        let head = Array("\(words[0]) \(try Digest.of(other)) \(other.count)\n".utf8)
+        pair.journal = head + other + pair.journal[plan.upperBound...]
+        try run.bundle.restore(pair)
+        try run.expectRefusal("its journal is damaged")
     }
 
     @Test func `a file that is a link is refused and left alone`() throws {
