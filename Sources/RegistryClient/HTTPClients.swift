@@ -38,6 +38,7 @@ final class HTTPClients: Sendable {
     private final class Entry: Sendable {
         let clients: Clients
         let userCount = Atomic(0)
+        /// Read and written under the lock alone.
         let lastUse = Atomic(0)
 
         init(_ clients: Clients) { self.clients = clients }
@@ -52,7 +53,7 @@ final class HTTPClients: Sendable {
         /// Takes out, where there are too many, the clients of a way that nobody goes, and longest nobody has gone.
         mutating func makeRoom() -> Clients? {
             guard entries.count >= HTTPClients.entryLimit else { return nil }
-            let idle = entries.filter { $0.value.userCount.load(ordering: .relaxed) == 0 }
+            let idle = entries.filter { $0.value.userCount.load(ordering: .acquiring) == 0 }
             let oldest = idle.min {
                 $0.value.lastUse.load(ordering: .relaxed) < $1.value.lastUse.load(ordering: .relaxed)
             }
@@ -69,7 +70,7 @@ final class HTTPClients: Sendable {
     /// Runs an operation with the clients for a way.
     func withClients<Result>(for route: Route, _ operation: (Clients) async throws -> Result) async throws -> Result {
         let (entry, superfluous) = take(route)
-        defer { entry.userCount.subtract(1, ordering: .relaxed) }
+        defer { entry.userCount.subtract(1, ordering: .releasing) }
         guard let superfluous else { return try await operation(entry.clients) }
         // Some hosts take their time to say farewell.
         let result: Swift.Result<Result, any Error>

@@ -48,7 +48,7 @@ struct RequestURL: Sendable {
         origin = URLParts.origin(of: text)
     }
 
-    /// Puts together what follows a registry's base URL, from its `/` on, and that.
+    /// Appends a path, which begins with a slash, to the base URL of a registry.
     init(_ path: String, at endpoint: RegistryEndpoint) {
         text = endpoint.baseURL + path
         origin = endpoint.origin

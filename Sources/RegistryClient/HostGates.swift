@@ -61,7 +61,8 @@ final class HostGates: Sendable {
             Closed(until: clock.now() + wait, cause: response.error(to: request, context: context))
         }
         hosts.withLock { hosts in
-            let host = hosts[origin] ?? Host()
+            if let known = hosts[origin] { return known.note(rateLimit, closed) }
+            let host = Host()
             host.note(rateLimit, closed)
             hosts[origin] = host
         }

@@ -227,7 +227,7 @@ final class Registry: Sendable {
         self.headers = headers
     }
 
-    /// Another that stands for the same one as a mirror, with which it shares the connections.
+    /// The same one as a mirror, which has its own authenticator and shares the slots.
     init(asMirror registry: Registry, authenticator: Authenticator) {
         endpoint = registry.endpoint
         slots = registry.slots
