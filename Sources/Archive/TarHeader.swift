@@ -54,8 +54,10 @@ package enum TarHeader {
 
     /// Whether ustar has room for it, and no pax header is needed.
     private static func fitsUstar(path: String, byteCount: Int64) -> Bool {
-        let isShort = 1..<100 ~= path.utf8.count && 0..<(8 << 30) ~= byteCount
-        return isShort && path.utf8.allSatisfy { 1..<128 ~= $0 }
+        guard 1..<100 ~= path.utf8.count, 0..<(8 << 30) ~= byteCount else { return false }
+        let bytes = path.utf8Span.span
+        for index in bytes.indices where !(1..<128 ~= bytes[index]) { return false }
+        return true
     }
 
     /// Has libarchive make a header.
@@ -69,8 +71,8 @@ package enum TarHeader {
         let count = try unsafe bytes.withUnsafeMutableBufferPointer { buffer throws(ArchiveError) in
             try unsafe write(path: path, byteCount: byteCount, into: UnsafeMutableRawBufferPointer(buffer), &used)
         }
-        bytes.removeSubrange(count...)
-        return bytes
+        // A copy of what has room for all of that would have it as well: 4 KiB for each of thousands of headers.
+        return Array(bytes[..<count])
     }
 
     /// The size of the header of an entry, in bytes.
