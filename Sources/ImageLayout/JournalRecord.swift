@@ -30,7 +30,7 @@ struct JournalRecord {
     private static let lineLimit: Int64 = 256
 
     /// What the index and the documents do not say of the plan.
-    private struct Head: Codable {
+    private struct Head: Decodable {
         let requests: [LayoutRequest]
         /// The layers in it that are fetched from their makers; nil where there are none.
         let foreignLayers: [Digest]?
@@ -40,26 +40,58 @@ struct JournalRecord {
         let indexByteCount: Int
         /// The types, digests and sizes of the documents, whose bytes follow after it in this order.
         let documents: [Descriptor]
+
+        /// As it is in the journal: one line.
+        var bytes: [UInt8] {
+            get throws(LayoutError) {
+                var text = JSONText()
+                text.append(#"{"documents":["#)
+                try text.append(documents) { text, document throws(LayoutError) in try text.append(document) }
+                if let foreignLayers {
+                    text.append(#"],"foreignLayers":["#)
+                    text.append(foreignLayers) { $0.append(text: $1.description) }
+                }
+                text.append(#"],"imageCount":"#)
+                text.append(number: Int64(imageCount))
+                text.append(#","indexByteCount":"#)
+                text.append(number: Int64(indexByteCount))
+                text.append(#","requests":["#)
+                text.append(requests) { text, request in
+                    text.append("{")
+                    if let digest = request.digest {
+                        text.append(#""digest":"#)
+                        text.append(text: digest.description)
+                        text.append(",")
+                    }
+                    text.append(#""reference":"#)
+                    text.append(text: request.reference)
+                    text.append("}")
+                }
+                text.append("]}\n")
+                return text.bytes
+            }
+        }
     }
 
     /// The bytes, with a digest of them before.
     func encoded() throws(LayoutError) -> [UInt8] {
         let foreign = Set(plan.documents.flatMap(\.foreignLayers).filter(plan.foreignLayers.contains).map(\.digest))
         let index = plan.indexBytes
-        let head = Head(
+        let head = try Head(
             requests: requests,
             foreignLayers: foreign.isEmpty ? nil : foreign.sorted(),
             imageCount: plan.images.count,
             indexByteCount: index.count,
             documents: plan.documents.map(\.descriptor)
-        )
-        let start = try deterministicJSON(head) + [UInt8(ascii: "\n")] + index
+        ).bytes
+        let parts = [head, index] + plan.documents.map(\.bytes)
+        let count = parts.reduce(0) { $0 + $1.count }
+        guard count <= Self.byteLimit else { throw LayoutError(.tooLarge, .planning, path: nil) }
+        let line = Array("\(Self.magic) \(try Self.digest(of: parts)) \(count)\n".utf8)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(plan.documents.reduce(start.count) { $0 + $1.bytes.count })
-        bytes += start
-        for document in plan.documents { bytes += document.bytes }
-        guard bytes.count <= Self.byteLimit else { throw LayoutError(.tooLarge, .planning, path: nil) }
-        return Array("\(Self.magic) \(try Self.digest(of: bytes)) \(bytes.count)\n".utf8) + bytes
+        bytes.reserveCapacity(line.count + count)
+        for part in [line] + parts { bytes += part }
+        return bytes
     }
 
     /// What is wrong with a file that has no record that can be read.
@@ -83,7 +115,7 @@ struct JournalRecord {
             Int64(line) + 1 + count <= size
         else { return nil }
         let bytes = try file.bytes(in: Int64(line + 1)..<(Int64(line + 1) + count))
-        guard try digest(of: bytes).description == words[1], let record = JournalRecord(bytes) else { return nil }
+        guard try digest(of: [bytes]).description == words[1], let record = JournalRecord(bytes) else { return nil }
         return (record, line + 1 + Int(count))
     }
 
@@ -135,9 +167,11 @@ struct JournalRecord {
         self.plan = plan
     }
 
-    private static func digest(of bytes: [UInt8]) throws(LayoutError) -> Digest {
+    private static func digest(of parts: [[UInt8]]) throws(LayoutError) -> Digest {
+        let hasher = DigestHasher(algorithm: .sha256)
+        for part in parts { unsafe part.withUnsafeBytes { unsafe hasher.update($0) } }
         do {
-            return try Digest.of(bytes, algorithm: .sha256)
+            return try hasher.finish()
         } catch {
             throw LayoutError(.digest(reason: error.description), .writing, path: nil)
         }

@@ -18,6 +18,7 @@ struct LayoutContents {
         foreignLayers: ForeignLayers
     ) throws(LayoutError) {
         self.foreignLayers = foreignLayers
+        documents.reserveCapacity(known.count)
         let tops = images.map { ($0.descriptor, $0.name, $0.isSparse) }
         for (top, name, isSparse) in tops + referrers.map({ ($0.descriptor, $0.name, false) }) {
             var pending = [top]

@@ -31,6 +31,24 @@ struct LayoutIndex: Codable {
         mediaType = .ociIndex
         manifests = images.map(\.entry) + referrers.map(\.entry)
     }
+
+    /// As it is in the file.
+    var bytes: [UInt8] {
+        get throws(LayoutError) {
+            var text = JSONText()
+            text.append(#"{"manifests":["#)
+            try text.append(manifests) { text, entry throws(LayoutError) in try text.append(entry) }
+            text.append("]")
+            if let mediaType {
+                text.append(#","mediaType":"#)
+                text.append(text: mediaType.rawValue)
+            }
+            text.append(#","schemaVersion":"#)
+            text.append(number: Int64(schemaVersion))
+            text.append("}")
+            return text.bytes
+        }
+    }
 }
 
 extension LayoutImage {
@@ -47,16 +65,10 @@ extension LayoutImage {
 }
 
 /// An entry of Docker's `manifest.json`, which `docker load`, and `podman load` of several images, read.
-struct DockerImage: Encodable {
+struct DockerImage {
     let config: String
     let repositoryTags: [String]
     let layers: [String]
-
-    private enum CodingKeys: String, CodingKey {
-        case config = "Config"
-        case repositoryTags = "RepoTags"
-        case layers = "Layers"
-    }
 
     /// Describes a tagged image; nil where Docker could not load it.
     init?(_ image: LayoutImage, documents: [Digest: Document], foreignLayers: ForeignLayers) {
@@ -94,6 +106,17 @@ struct DockerImage: Encodable {
             }
         }
         return found
+    }
+
+    /// As it is in the list.
+    func append(to text: inout JSONText) {
+        text.append(#"{"Config":"#)
+        text.append(text: config)
+        text.append(#","Layers":["#)
+        text.append(layers) { $0.append(text: $1) }
+        text.append(#"],"RepoTags":["#)
+        text.append(repositoryTags) { $0.append(text: $1) }
+        text.append("]}")
     }
 }
 

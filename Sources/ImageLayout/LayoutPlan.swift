@@ -97,13 +97,17 @@ package struct LayoutPlan: Equatable, Sendable {
     ) -> Result<[(path: String, bytes: [UInt8])], LayoutError> {
         Result { () throws(LayoutError) in
             var files = [(path: LayoutPath.layout, bytes: try deterministicJSON(LayoutMarker.current))]
-            let index = LayoutIndex(images: images, referrers: referrers)
-            files.append((LayoutPath.index, try deterministicJSON(index)))
+            files.append((LayoutPath.index, try LayoutIndex(images: images, referrers: referrers).bytes))
             // Without an image for Docker the file is left out: given an empty list, docker load does nothing and succeeds.
             let dockerImages = images.compactMap {
                 DockerImage($0, documents: documents, foreignLayers: foreignLayers)
             }
-            if !dockerImages.isEmpty { files.append((LayoutPath.dockerManifest, try deterministicJSON(dockerImages))) }
+            guard !dockerImages.isEmpty else { return files }
+            var list = JSONText()
+            list.append("[")
+            list.append(dockerImages) { $1.append(to: &$0) }
+            list.append("]")
+            files.append((LayoutPath.dockerManifest, list.bytes))
             return files
         }
     }
