@@ -107,6 +107,9 @@ func collectConcurrently<Item: Sendable, Result: Sendable>(
 
 /// Moves blobs: large ones in a lane of their own, so that they neither fill all connections nor come last and alone.
 ///
+/// The largest come first; small ones, of which none takes long, in the order that is given: if it is that of a file, the
+/// disk gets them together.
+///
 /// The lanes run side by side; the requests in flight to one host are limited by the client.
 func forEachBlobConcurrently<Item: Sendable>(
     _ items: [Item],
@@ -114,8 +117,9 @@ func forEachBlobConcurrently<Item: Sendable>(
     byteCount: (Item) -> Int64,
     _ work: @escaping @Sendable (Item) async throws -> [Item]
 ) async throws {
-    let largest = items.sorted { byteCount($0) > byteCount($1) }
-    let split = largest.firstIndex { byteCount($0) <= BlobLane.largeBlobByteCount } ?? largest.endIndex
+    func weight(_ item: Item) -> Int64 { max(byteCount(item), BlobLane.smallBlobByteCount) }
+    let largest = items.sorted { weight($0) > weight($1) }
+    let split = largest.firstIndex { weight($0) <= BlobLane.largeBlobByteCount } ?? largest.endIndex
     let lanes = [
         (items: largest[..<split], limit: min(BlobLane.largeBlobLimit, parallelism)),
         (items: largest[split...], limit: parallelism),
@@ -128,6 +132,8 @@ func forEachBlobConcurrently<Item: Sendable>(
 
 /// How blobs share the connections.
 enum BlobLane {
+    /// Up to this a blob counts as small.
+    static let smallBlobByteCount: Int64 = 64 << 10
     /// Beyond this a blob counts as large.
     static let largeBlobByteCount: Int64 = 64 << 20
     /// The most large blobs that are moved at once.

@@ -7,6 +7,8 @@ package struct LayoutSlot: Sendable {
     /// Where it is noted how far it is; nil where it is only put right.
     let journal: LayoutJournal?
     let index: Int
+    /// What small blobs are brought to disk with; nil where that is left to the end.
+    var windows: SmallBlobWindows?
 
     /// What is to be written here.
     package var descriptor: Descriptor { blob.descriptor }
@@ -33,22 +35,23 @@ package struct LayoutSlot: Sendable {
         startWriteBack(after: offset..<(offset + Int64(bytes.count)))
     }
 
-    /// Starts to bring to disk what a write has completed of the blob: a window, or its end.
+    /// Starts to bring to disk what a write has completed: a window of the blob, or its end, or one that it shares.
     ///
-    /// Else the disk would have nothing to do until the file is synced, and then nothing else would be done. What is small
-    /// is left to that, so that the disk gets many of them at once.
+    /// Else the disk would have nothing to do until the file is synced, and then nothing else would be done.
     func startWriteBack(after written: Range<Int64>) {
         if let range = writeBack(after: written) { file.startWriteBack(of: range) }
+        guard blob.isSmall, written.upperBound == descriptor.size, let windows else { return }
+        for range in windows.noteWritten(blob) { file.startWriteBack(of: range) }
     }
 
-    /// What of the file is to be written back after a write to the blob.
+    /// What of the file is to be written back after a write to a blob that is not small.
     func writeBack(after written: Range<Int64>) -> Range<Int64>? {
+        guard !blob.isSmall else { return nil }
         let window: Int64 = 8 << 20
         let (start, end) = (blob.offset + written.lowerBound, blob.offset + written.upperBound)
         // The file's own windows: a page that two of them share would be written twice.
         let first = max(blob.offset, start / window * window)
-        let isEnd = written.upperBound == descriptor.size && descriptor.size >= window / 16
-        let last = isEnd ? end : end / window * window
+        let last = written.upperBound == descriptor.size ? end : end / window * window
         return first < last ? first..<last : nil
     }
 

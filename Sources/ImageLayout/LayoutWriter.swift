@@ -16,6 +16,7 @@ package final class LayoutWriter: Sendable {
     let journal: LayoutJournal
     private let replaceExisting: Bool
     private let indexes: [Digest: Int]
+    private let windows: SmallBlobWindows
     private let current: Mutex<LayoutPlan>
 
     /// The plan that the file follows now.
@@ -30,6 +31,7 @@ package final class LayoutWriter: Sendable {
         self.journal = journal
         self.replaceExisting = replaceExisting
         indexes = Dictionary(plan.blobs.enumerated().map { ($1.descriptor.digest, $0) }) { first, _ in first }
+        windows = SmallBlobWindows(plan) { journal[$0] == LayoutJournal.verified }
         current = Mutex(plan)
     }
 
@@ -158,7 +160,8 @@ package final class LayoutWriter: Sendable {
         for (offset, bytes) in skeleton {
             if offset != start + Int64(together.count) || together.count >= togetherByteCount {
                 try partial.file.write(together, at: start)
-                (start, together) = (offset, [])
+                start = offset
+                together.removeAll(keepingCapacity: true)
             }
             together += bytes
         }
@@ -169,7 +172,8 @@ package final class LayoutWriter: Sendable {
 
     /// The place of a blob of the plan.
     package func slot(for blob: LayoutPlan.Blob) -> LayoutSlot {
-        LayoutSlot(file: partial.file, blob: blob, journal: journal, index: indexes[blob.descriptor.digest] ?? 0)
+        let index = indexes[blob.descriptor.digest] ?? 0
+        return LayoutSlot(file: partial.file, blob: blob, journal: journal, index: index, windows: windows)
     }
 
     /// Brings to disk what has been written so far, so that it counts after a power cut as well; it takes its time.

@@ -57,14 +57,24 @@ import Testing
         #expect(watch.peak(10) <= 16)
     }
 
-    @Test func `the largest begin first, so that none is left to the end alone`() async throws {
+    private func order(of sizes: [Int64]) async throws -> [Int64] {
         let watch = Watch()
-        let sizes = (1...50).map(Int64.init).shuffled()
         try await forEachBlobConcurrently(sizes, parallelism: 1, byteCount: \.self) { size in
             watch.begin(size)
             watch.end(size)
             return []
         }
-        #expect(watch.order == sizes.sorted(by: >))
+        return watch.order
+    }
+
+    @Test func `the largest begin first, so that none is left to the end alone`() async throws {
+        let sizes = (1...50).map { BlobLane.smallBlobByteCount + $0 }.shuffled()
+        #expect(try await order(of: sizes) == sizes.sorted(by: >))
+    }
+
+    @Test func `small ones come last, in the order in which they are given`() async throws {
+        let (limit, small) = (BlobLane.smallBlobByteCount, (0...50).map(Int64.init).shuffled())
+        let sizes = small.prefix(20) + [limit + 1, limit + 2] + small.dropFirst(20) + [limit]
+        #expect(try await order(of: Array(sizes)) == [limit + 2, limit + 1] + small + [limit])
     }
 }
