@@ -42,9 +42,8 @@ enum URLParts {
     ///
     /// Registries give URLs with such characters, and a parser that finds one would escape the whole query anew.
     static func legal(_ text: String) -> String {
-        let isAllowed = isAllowed
         // Nearly all URLs are of such characters alone.
-        guard !text.utf8.allSatisfy({ isAllowed[Int($0)] }) else { return text }
+        guard !hasAllowedAlone(text) else { return text }
         let bytes = Array(text.utf8)
         let authorityEnd = authority(of: text).map { text.utf8.distance(from: text.startIndex, to: $0.endIndex) } ?? 0
         func isLegal(_ index: Int) -> Bool {
@@ -60,6 +59,12 @@ enum URLParts {
         guard !bytes.indices.allSatisfy(isLegal) else { return text }
         let result = bytes.indices.flatMap { isLegal($0) ? [bytes[$0]] : escape(bytes[$0]) }
         return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func hasAllowedAlone(_ text: String) -> Bool {
+        let (bytes, isAllowed) = (text.utf8Span.span, isAllowed)
+        for index in bytes.indices where !isAllowed[Int(bytes[index])] { return false }
+        return true
     }
 
     private static let hostCharacters = Set(
