@@ -118,6 +118,7 @@ let package = Package(
             name: "RegistryClientTests",
             dependencies: [
                 "RegistryClient", "TestSupport", "RegistryTestSupport",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: settings

@@ -108,7 +108,6 @@ final class HTTPClients: Sendable {
         let loop = group.next()
         let (idle, store) = (configuration.idleTimeout, configuration.storeTimeout)
         return Clients(
-            // What has no body leaves in one write, for which there is room; each time-out is a timer for each request.
             ordinary: client(route, on: group, answerTimeout: idle, writeTimeout: nil),
             small: client(route, on: loop, answerTimeout: idle, writeTimeout: idle),
             upload: client(route, on: loop, answerTimeout: store, writeTimeout: idle)
@@ -154,10 +153,14 @@ final class HTTPClients: Sendable {
         var settings = HTTPClient.Configuration(
             tlsConfiguration: route.tls,
             redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(configuration.connectTimeout), read: TimeAmount(answerTimeout)),
+            timeout: .init(connect: TimeAmount(configuration.connectTimeout)),
             decompression: .disabled
         )
-        settings.timeout.write = writeTimeout.map { TimeAmount($0) }
+        // What has no body leaves in one write, for which there is room: there is one thing to wait for.
+        if let writeTimeout {
+            (settings.timeout.read, settings.timeout.write) = (TimeAmount(answerTimeout), TimeAmount(writeTimeout))
+        }
+        let ownTimeout = writeTimeout == nil ? TimeAmount(answerTimeout) : nil
         if case .tunnel(let proxy) = route.key.passage { settings.proxy = proxy.tunnel }
         // Nobody listens, and telling nobody of each request takes a twentieth of the time of small ones.
         settings.tracing.tracer = nil
@@ -174,13 +177,18 @@ final class HTTPClients: Sendable {
             {
                 hear(shown)
             }
-            return Self.prepare(channel, for: key)
+            return Self.prepare(channel, for: key, answerTimeout: ownTimeout)
         }
         return settings
     }
 
-    private static func prepare(_ channel: any Channel, for key: Route.Key) -> EventLoopFuture<Void> {
+    private static func prepare(
+        _ channel: any Channel,
+        for key: Route.Key,
+        answerTimeout: TimeAmount?
+    ) -> EventLoopFuture<Void> {
         do {
+            if let answerTimeout { try AnswerTimeoutHandler.add(to: channel, timeout: answerTimeout) }
             if case .forward = key.passage { try AbsoluteFormHandler.add(to: channel) }
             if let host = key.verifiedHost { try PeerName.verify(host, on: channel) }
         } catch {
