@@ -52,6 +52,7 @@ extension Resolver.Resolution {
 
     /// A bundle has one image of a name: `name:tag` and `name:tag@digest` may not be two.
     mutating func dropNameCollisions() {
+        guard Set(images.map(\.name)).count < images.count else { return }
         let digests = Dictionary(grouping: images, by: \.name).mapValues { Set($0.map(\.top.digest)) }
         fail { image in
             let name = image.name
