@@ -149,7 +149,7 @@ package final class LayoutWriter: Sendable {
     }
 
     /// From how many bytes on no more is written together.
-    private static let togetherByteCount = 1 << 20
+    private static let togetherByteCount = 64 << 10
 
     private static func write(
         _ skeleton: [(offset: Int64, bytes: [UInt8])],

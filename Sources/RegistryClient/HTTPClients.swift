@@ -197,7 +197,7 @@ final class HTTPClients: Sendable {
             return channel.closeFuture.flatMapThrowing { throw error }
         }
         // The default of 64 KiB costs a third more processor time on a large blob; small answers stay small.
-        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65_536, maximum: 262_144)
+        let allocator = AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 32_768, maximum: 262_144)
         return channel.setOption(.recvAllocator, value: allocator).flatMap {
             // Each connection keeps a buffer for each of these: by default four, 1 MiB a connection that is never idle.
             channel.setOption(.maxMessagesPerRead, value: 1)
