@@ -6,7 +6,7 @@ import Synchronization
 /// Holds a blob to its descriptor while it arrives, beside the connection's own thread where a processor may be free.
 ///
 /// To digest bytes takes as long as to read and write them, so two threads bring a blob in three fifths of the time of one.
-/// Where many blobs come at once all processors are busy as it is: most are then digested by their connections' threads.
+/// Where more blobs come at once than there are processors all are busy as it is: each is then digested by its connection's.
 /// Bytes are given to it by one caller at a time.
 final class VerificationQueue: Sendable {
     /// From how many bytes on there is no room: more would bring nothing, and what comes after them waits in the connection.
@@ -39,7 +39,10 @@ final class VerificationQueue: Sendable {
         state = Mutex(State(byteCount: verifier.byteCount))
         self.verifier = Mutex(verifier)
         self.threads = threads
+        threads.noteBegun()
     }
+
+    deinit { threads.noteEnded() }
 
     /// The bytes that were taken.
     var byteCount: Int64 { state.withLock { $0.byteCount } }
@@ -106,23 +109,40 @@ final class VerificationQueue: Sendable {
 /// How many blobs may be digested beside their connections' threads.
 final class VerificationThreads: Sendable {
     /// Those of the process: half the processors are for the connections.
-    static let shared = VerificationThreads(count: System.coreCount / 2)
+    static let shared = VerificationThreads(count: System.coreCount / 2, blobLimit: System.coreCount)
 
-    private let count: Mutex<Int>
+    private struct State {
+        var freeCount: Int
+        /// The blobs that are on their way.
+        var blobCount = 0
+    }
 
-    init(count: Int) { self.count = Mutex(count) }
+    private let state: Mutex<State>
+    /// Of more blobs at once none is digested so: they have all processors busy without.
+    private let blobLimit: Int
+
+    init(count: Int, blobLimit: Int = .max) {
+        state = Mutex(State(freeCount: count))
+        self.blobLimit = blobLimit
+    }
 
     /// How many more may be taken.
-    var freeCount: Int { count.withLock { $0 } }
+    var freeCount: Int { state.withLock { $0.freeCount } }
+
+    /// Notes that another blob is on its way.
+    func noteBegun() { state.withLock { $0.blobCount += 1 } }
+
+    /// Notes that a blob has come, or comes no more.
+    func noteEnded() { state.withLock { $0.blobCount -= 1 } }
 
     /// Takes one; false where there is none.
     func take() -> Bool {
-        count.withLock { count in
-            guard count > 0 else { return false }
-            count -= 1
+        state.withLock { state in
+            guard state.freeCount > 0, state.blobCount <= blobLimit else { return false }
+            state.freeCount -= 1
             return true
         }
     }
 
-    func giveBack() { count.withLock { $0 += 1 } }
+    func giveBack() { state.withLock { $0.freeCount += 1 } }
 }

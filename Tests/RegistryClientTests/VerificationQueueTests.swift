@@ -71,6 +71,14 @@ import Testing
         try queue.finish()
     }
 
+    @Test func `of more blobs than the limit none has a thread beside`() throws {
+        let threads = VerificationThreads(count: 4, blobLimit: 2)
+        for _ in 0..<3 { threads.noteBegun() }
+        #expect(!threads.take())
+        threads.noteEnded()
+        #expect(threads.take())
+    }
+
     @Test(arguments: [0, 2_000_000, 2_999_999])
     func `one wrong byte is found`(place: Int) async throws {
         let blob = try TestBlob.random(3_000_000)
