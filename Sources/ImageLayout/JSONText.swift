@@ -1,6 +1,6 @@
 import OCI
 
-/// JSON as ``deterministicJSON(_:)`` makes it, in a tenth of the time.
+/// JSON as ``deterministicJSON(_:)`` makes it, in a fraction of the time.
 ///
 /// A bundle of thousands of images waits for its index before anything of it can be fetched.
 struct JSONText {

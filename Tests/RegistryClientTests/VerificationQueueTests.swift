@@ -73,10 +73,12 @@ import Testing
 
     @Test func `of more blobs than the limit none has a thread beside`() throws {
         let threads = VerificationThreads(count: 4, blobLimit: 2)
-        for _ in 0..<3 { threads.noteBegun() }
+        let blob = try TestBlob.random(1).descriptor
+        var queues = (0..<3).map { _ in queue(blob, threads) }
         #expect(!threads.take())
-        threads.noteEnded()
+        queues.removeLast()
         #expect(threads.take())
+        #expect(queues.count == 2)
     }
 
     @Test(arguments: [0, 2_000_000, 2_999_999])
