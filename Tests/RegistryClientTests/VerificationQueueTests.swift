@@ -1,4 +1,6 @@
+import Dispatch
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import OCI
 import RegistryTestSupport
@@ -41,7 +43,7 @@ import Testing
             }
             try await group.waitForAll()
         }
-        #expect(threads.freeCount == 2)
+        #expect(threads.free()?.waitingCount == 0)
     }
 
     @Test func `the next bytes wait while too many are not digested`() async throws {
@@ -56,7 +58,7 @@ import Testing
         let next = queue.take(second, on: loop)
         try queue.finish()
         try await next?.get()
-        #expect(threads.freeCount == 1)
+        #expect(threads.free()?.waitingCount == 0)
     }
 
     @Test(arguments: [(0, 1 << 20), (1, 10_000)])
@@ -71,14 +73,44 @@ import Testing
         try queue.finish()
     }
 
-    @Test func `of more blobs than the limit none has a thread beside`() throws {
-        let threads = VerificationThreads(count: 4, blobLimit: 2)
-        let blob = try TestBlob.random(1).descriptor
+    @Test func `blobs of one connection's thread share the thread beside, as far as it has room`() async throws {
+        let threads = VerificationThreads(count: 1)
+        let thread = try #require(threads.free())
+        let isHeldUp = DispatchSemaphore(value: 0)
+        let length = 300 << 10
+        #expect(thread.add(length, on: loop) { isHeldUp.wait() } == nil)
+        let blobs = try (1...4).map { try TestBlob.random(length, seed: UInt64($0)) }
+        let queues = blobs.map { queue($0.descriptor, threads) }
+        let rooms = try zip(queues, blobs).map { queue, blob in
+            queue.take(ByteBuffer(bytes: try blob.bytes), on: loop)
+        }
+        // The fourth is digested by the connection's own.
+        #expect(rooms.map { $0 == nil } == [true, true, false, true])
+        #expect(thread.waitingCount == 4 * length)
+        try queues[3].finish()
+        isHeldUp.signal()
+        for room in rooms { try await room?.get() }
+        for queue in queues[..<3] { try queue.finish() }
+        #expect(thread.waitingCount == 0)
+    }
+
+    @Test func `while blobs come over as many threads as there are processors, none is beside`() throws {
+        let threads = VerificationThreads(count: 4, processorCount: 2)
+        let blob = try TestBlob.random(3).descriptor
+        let loops = [EmbeddedEventLoop(), EmbeddedEventLoop()]
+        let byte = ByteBuffer(bytes: [0])
         var queues = (0..<3).map { _ in queue(blob, threads) }
-        #expect(!threads.take())
-        queues.removeLast()
-        #expect(threads.take())
-        #expect(queues.count == 2)
+        for queue in queues { #expect(queue.take(byte, on: loops[0]) == nil) }
+        #expect(threads.free() != nil)
+        #expect(queues[2].take(byte, on: loops[1]) == nil)
+        #expect(threads.free() == nil)
+        // Back, and then to an end.
+        #expect(queues[2].take(byte, on: loops[0]) == nil)
+        #expect(threads.free() != nil)
+        #expect(queues[1].take(byte, on: loops[1]) == nil)
+        #expect(threads.free() == nil)
+        queues.remove(at: 1)
+        #expect(threads.free() != nil)
     }
 
     @Test(arguments: [0, 2_000_000, 2_999_999])
