@@ -184,6 +184,9 @@ final class BlobDownload: Sendable {
         }
     }
 
+    /// Notes that a request has ended, whichever way: the next may be long in coming.
+    func noteRequestEnded() { state.withLock { $0.verifier.noteHalted() } }
+
     /// Ends the blob.
     ///
     /// - Throws: ``RegistryError`` where bytes are missing or wrong, ``PrefixDamaged``.

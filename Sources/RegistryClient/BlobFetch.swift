@@ -42,6 +42,7 @@ struct BlobFetch: Sendable {
 
     private func requestAtOnce(piece: Int) async throws {
         let asked = download.request(for: piece)
+        defer { download.noteRequestEnded() }
         do {
             // Through the registry each time: where it redirects to is good for a while only.
             let (request, response) = try await client.attempt(

@@ -17,7 +17,7 @@ final class VerificationQueue: Sendable {
         var waitingCount = 0
         /// Where they wait; what comes meanwhile has to wait behind them.
         var thread: VerificationThread?
-        /// The thread of the connection that brings the blob.
+        /// The connections' thread that brings the blob; nil while nothing comes.
         var loop: ObjectIdentifier?
     }
 
@@ -37,7 +37,7 @@ final class VerificationQueue: Sendable {
         self.threads = threads
     }
 
-    deinit { threads.noteMoved(from: state.withLock(\.loop), to: nil) }
+    deinit { noteHalted() }
 
     /// The bytes that were taken.
     var byteCount: Int64 { state.withLock { $0.byteCount } }
@@ -50,12 +50,8 @@ final class VerificationQueue: Sendable {
         guard count > 0 else { return nil }
         let thread = state.withLock { state -> VerificationThread? in
             state.byteCount += Int64(count)
-            let current = ObjectIdentifier(loop)
-            if state.loop != current {
-                threads.noteMoved(from: state.loop, to: current)
-                state.loop = current
-            }
-            if state.waitingCount == 0 { state.thread = count < Self.smallByteCount ? nil : threads.free() }
+            move(&state, to: ObjectIdentifier(loop))
+            if state.waitingCount == 0 { state.thread = count < Self.smallByteCount ? nil : threads.idlest() }
             if state.thread != nil { state.waitingCount += count }
             return state.thread
         }
@@ -69,6 +65,9 @@ final class VerificationQueue: Sendable {
         }
     }
 
+    /// Notes that nothing comes until more is taken.
+    func noteHalted() { state.withLock { move(&$0, to: nil) } }
+
     /// Takes the bytes that come next from where they were written to.
     ///
     /// - Throws: what reading throws.
@@ -81,6 +80,12 @@ final class VerificationQueue: Sendable {
     ///
     /// - Throws: ``RegistryError`` where bytes are missing or wrong.
     func finish() throws { try inTurn { try $0.finish() } }
+
+    private func move(_ state: inout State, to loop: ObjectIdentifier?) {
+        guard state.loop != loop else { return }
+        threads.noteMoved(from: state.loop, to: loop)
+        state.loop = loop
+    }
 
     /// Does something after all that waits.
     private func inTurn(_ step: (BlobVerifier) throws -> Void) throws {

@@ -10,17 +10,17 @@ final class VerificationThreads: Sendable {
     /// Those of the process: half the processors are for the connections.
     static let shared = VerificationThreads(count: System.coreCount / 2, processorCount: System.coreCount)
 
-    private let threads: [VerificationThread]
+    let all: [VerificationThread]
     private let processorCount: Int
     /// How many blobs are on their way over each thread of connections that has any.
     private let blobCounts = Mutex<[ObjectIdentifier: Int]>([:])
 
     init(count: Int, processorCount: Int = .max) {
-        threads = (0..<count).map { _ in VerificationThread() }
+        all = (0..<count).map { _ in VerificationThread() }
         self.processorCount = processorCount
     }
 
-    /// Notes that a blob comes over another thread of connections than before; nil before it comes, and afterwards.
+    /// Notes that a blob comes over another thread of connections than before; nil where it does not come.
     func noteMoved(from old: ObjectIdentifier?, to new: ObjectIdentifier?) {
         blobCounts.withLock { counts in
             if let new { counts[new, default: 0] += 1 }
@@ -29,17 +29,19 @@ final class VerificationThreads: Sendable {
         }
     }
 
-    /// The one that has the least to do; nil where there is no processor, or nothing to gain.
-    func free() -> VerificationThread? {
-        guard blobCounts.withLock({ $0.count < processorCount }) else { return nil }
-        let idlest = threads.min { $0.waitingCount < $1.waitingCount }
+    /// The one that has the least to do; nil where no processor is free for any, or all have enough.
+    func idlest() -> VerificationThread? {
+        let freeCount = processorCount - blobCounts.withLock { $0.count }
+        let idlest = all.prefix(max(0, freeCount)).min { $0.waitingCount < $1.waitingCount }
         return idlest.flatMap { $0.hasRoom ? $0 : nil }
     }
 }
 
 /// A thread that digests what is given to it, one after the other.
 final class VerificationThread: Sendable {
-    /// From how many bytes on there is no room: more would bring nothing, and what comes after them waits in the connection.
+    /// From how many bytes on there is no room: more would bring nothing, and what comes after them waits in its connection.
+    ///
+    /// Each connection may have read a piece by then.
     private static let limit = 1 << 20
 
     private struct State {

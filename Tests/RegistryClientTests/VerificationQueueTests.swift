@@ -29,6 +29,14 @@ import Testing
         }
     }
 
+    /// Whether nothing waits, at the latest when what was begun is done.
+    private func isIdle(_ threads: VerificationThreads) -> Bool {
+        threads.all.allSatisfy { thread in
+            thread.wait()
+            return thread.waitingCount == 0
+        }
+    }
+
     @Test func `blobs that come at once are each held to their own digest, and share the threads`() async throws {
         let threads = VerificationThreads(count: 2)
         let blobs = try (1...16).map { try TestBlob.random(3_000_001, seed: UInt64($0)) }
@@ -43,7 +51,7 @@ import Testing
             }
             try await group.waitForAll()
         }
-        #expect(threads.free()?.waitingCount == 0)
+        #expect(isIdle(threads))
     }
 
     @Test func `the next bytes wait while too many are not digested`() async throws {
@@ -58,7 +66,7 @@ import Testing
         let next = queue.take(second, on: loop)
         try queue.finish()
         try await next?.get()
-        #expect(threads.free()?.waitingCount == 0)
+        #expect(isIdle(threads))
     }
 
     @Test(arguments: [(0, 1 << 20), (1, 10_000)])
@@ -75,8 +83,9 @@ import Testing
 
     @Test func `blobs of one connection's thread share the thread beside, as far as it has room`() async throws {
         let threads = VerificationThreads(count: 1)
-        let thread = try #require(threads.free())
+        let thread = threads.all[0]
         let isHeldUp = DispatchSemaphore(value: 0)
+        defer { isHeldUp.signal() }
         let length = 300 << 10
         #expect(thread.add(length, on: loop) { isHeldUp.wait() } == nil)
         let blobs = try (1...4).map { try TestBlob.random(length, seed: UInt64($0)) }
@@ -85,32 +94,55 @@ import Testing
             queue.take(ByteBuffer(bytes: try blob.bytes), on: loop)
         }
         // The fourth is digested by the connection's own.
-        #expect(rooms.map { $0 == nil } == [true, true, false, true])
-        #expect(thread.waitingCount == 4 * length)
+        try #require(rooms.map { $0 == nil } == [true, true, false, true])
+        try #require(thread.waitingCount == 4 * length)
         try queues[3].finish()
         isHeldUp.signal()
         for room in rooms { try await room?.get() }
         for queue in queues[..<3] { try queue.finish() }
-        #expect(thread.waitingCount == 0)
+        #expect(isIdle(threads))
     }
 
     @Test func `while blobs come over as many threads as there are processors, none is beside`() throws {
+        let threads = VerificationThreads(count: 1, processorCount: 2)
+        let isHeldUp = DispatchSemaphore(value: 0)
+        defer { isHeldUp.signal() }
+        #expect(threads.all[0].add(1, on: loop) { isHeldUp.wait() } == nil)
+        let blob = try TestBlob.random(100_000)
+        let bytes = ByteBuffer(bytes: try blob.bytes)
+        let (loops, byte) = ([EmbeddedEventLoop(), EmbeddedEventLoop()], ByteBuffer(bytes: [0]))
+        let others = (0..<2).map { _ in queue(blob.descriptor, threads) }
+        for other in others { #expect(other.take(byte, on: loops[0]) == nil) }
+        let busy = queue(blob.descriptor, threads)
+        #expect(busy.take(bytes, on: loops[1]) == nil)
+        try #require(threads.all[0].waitingCount == 1)
+        try busy.finish()
+        // Where all come over one, the other processor is free.
+        busy.noteHalted()
+        let beside = queue(blob.descriptor, threads)
+        #expect(beside.take(bytes, on: loops[0]) == nil)
+        #expect(threads.all[0].waitingCount == 100_001)
+        isHeldUp.signal()
+        try beside.finish()
+    }
+
+    @Test func `a blob counts where it comes, and not while it does not`() throws {
         let threads = VerificationThreads(count: 4, processorCount: 2)
         let blob = try TestBlob.random(3).descriptor
-        let loops = [EmbeddedEventLoop(), EmbeddedEventLoop()]
-        let byte = ByteBuffer(bytes: [0])
-        var queues = (0..<3).map { _ in queue(blob, threads) }
-        for queue in queues { #expect(queue.take(byte, on: loops[0]) == nil) }
-        #expect(threads.free() != nil)
-        #expect(queues[2].take(byte, on: loops[1]) == nil)
-        #expect(threads.free() == nil)
-        // Back, and then to an end.
-        #expect(queues[2].take(byte, on: loops[0]) == nil)
-        #expect(threads.free() != nil)
+        let (loops, byte) = ([EmbeddedEventLoop(), EmbeddedEventLoop()], ByteBuffer(bytes: [0]))
+        var queues = (0..<2).map { _ in queue(blob, threads) }
+        for (queue, loop) in zip(queues, loops) { #expect(queue.take(byte, on: loop) == nil) }
+        #expect(threads.idlest() == nil)
+        #expect(queues[1].take(byte, on: loops[0]) == nil)
+        #expect(threads.idlest() != nil)
         #expect(queues[1].take(byte, on: loops[1]) == nil)
-        #expect(threads.free() == nil)
-        queues.remove(at: 1)
-        #expect(threads.free() != nil)
+        #expect(threads.idlest() == nil)
+        queues[0].noteHalted()
+        #expect(threads.idlest() != nil)
+        #expect(queues[0].take(byte, on: loops[0]) == nil)
+        #expect(threads.idlest() == nil)
+        queues.removeLast()
+        #expect(threads.idlest() != nil)
     }
 
     @Test(arguments: [0, 2_000_000, 2_999_999])
